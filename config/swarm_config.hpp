@@ -1,0 +1,87 @@
+// swarm.toml: what a swarm trains and how. The same on every node of a swarm; its canonical text
+// is hashed into the handshake, so that two nodes that disagree refuse each other.
+//
+// One table of options (swarm_config.cpp) drives parsing, writing, checks, the CLI's flags of the
+// same names and docs/configuration.md. An unknown key or a wrong type is an error that names the
+// file, the line and what was expected.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace brigade::config {
+
+/// GPT-2 family. Shapes: embeddings (vocabulary, width), positions (context, width).
+struct ModelConfig {
+  std::uint32_t vocabulary = 256;
+  std::uint32_t context = 128;  // T, longest sequence: rows of the position table
+  std::uint32_t width = 128;    // d
+  std::uint32_t blocks = 4;
+  std::uint32_t heads = 4;  // divides width
+  bool tied_head = false;   // P > 1 unties at import; see docs/method.md
+  double layer_norm_epsilon = 1e-5;
+  double init_std = 0.02;  // N(0, init_std) for every matrix and embedding; biases 0, gains 1
+};
+
+struct DataConfig {
+  std::string
+      train;  // token file (uint16/uint32, manifest beside it), absolute or beside swarm.toml
+  std::string validation;
+};
+
+struct MethodConfig {
+  std::string name = "nesterov";   // METHOD: nesterov, gpipe, …
+  std::uint32_t accumulate = 1;    // K, and M of gpipe
+  std::string tau = "measured";    // "measured", "nominal" or a number of updates
+  std::string recompute = "auto";  // "auto", "on", "off"
+  double learning_rate = 6e-4;     // peak
+  double final_ratio = 0.1;        // cosine ends at learning_rate · final_ratio
+  std::uint64_t warmup = 0;        // micro-batches; 0: 6 % of steps
+  std::uint64_t correction =
+      0;  // T of the learning-rate correction, micro-batches; 0: 14 % of steps
+  double weight_decay = 0.01;
+  double clip = 10.0;  // L2 norm of a stage's own gradient; 0: off
+  double beta1 = 0.9;  // AdamW's, and b of the stage-dependent momentum
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double momentum_decay = 0.004;  // ψ of NAdam
+};
+
+struct RunConfig {
+  std::uint64_t seed = 1;
+  std::uint64_t steps = 1000;   // micro-batches drawn, all heads together; 0: without end
+  std::uint32_t batch = 8;      // B, sequences a micro-batch
+  std::uint32_t context = 128;  // T, tokens a sequence; ≤ model.context
+  std::uint32_t window = 0;     // micro-batches in flight; 0: P
+  std::string codec = "fp32";
+  bool lock_step = false;
+  std::uint64_t eval_every = 0;  // micro-batches; 0: at the end only
+  std::uint32_t eval_batches = 8;
+  std::uint64_t checkpoint_every = 0;  // micro-batches; 0: a tenth of steps
+  std::uint32_t keep_checkpoints = 2;
+};
+
+struct SwarmConfig {
+  std::string name = "local";
+  std::uint32_t stages = 1;          // P
+  std::vector<std::uint32_t> split;  // blocks a stage; empty: balanced by cost and written back
+  ModelConfig model;
+  DataConfig data;
+  MethodConfig method;
+  RunConfig run;
+};
+
+/// Parses and checks; relative data paths are resolved against the file's folder.
+Result<SwarmConfig> load_swarm_config(const std::filesystem::path& file);
+/// The same from text; `origin` names it in errors. Never reads other files: the fuzz target.
+Result<SwarmConfig> parse_swarm_config(const std::string& text, const std::string& origin);
+/// Cross-field checks: heads divide width, context fits, P ≤ blocks, split sums, known method…
+Result<> check(const SwarmConfig& config);
+/// Canonical TOML: fixed key order and number format, a comment a key. parse(to_toml(c)) == c.
+std::string to_toml(const SwarmConfig& config);
+
+}  // namespace brigade::config

@@ -1,0 +1,61 @@
+// Token files: plain little-endian uint16 or uint32 ids, the layout of nanoGPT and llm.c users,
+// memory-mapped, with a small JSON manifest beside them (FILE.json):
+//   {"format": 1, "dtype": "uint16", "tokens": N, "vocabulary": V, "tokenizer": "bytes",
+//    "bytes_of_text": N, "xxh3": "…"}
+// Without a manifest a *.bin file of uint16 is accepted when `vocabulary` is given by the caller.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/result.hpp"
+
+namespace brigade::stage {
+
+struct TokenManifest {
+  std::uint32_t bytes_per_token = 2;  // 2 or 4
+  std::uint64_t tokens = 0;
+  std::uint32_t vocabulary = 0;
+  std::string tokenizer = "bytes";  // "bytes" or the file name of a sentencepiece model beside it
+  std::uint64_t text_bytes = 0;     // for nats a byte
+  std::uint64_t checksum = 0;       // XXH3-64 of the token file
+};
+
+Result<TokenManifest> parse_token_manifest(std::string_view json, const std::string& origin);
+std::string to_json(const TokenManifest& manifest);
+
+class TokenFile {
+ public:
+  /// Maps the file; checks size against the manifest, and every id against the vocabulary
+  /// (`verify`: also the checksum). Errors say which file and what to do.
+  static Result<TokenFile> open(const std::filesystem::path& file, bool verify = true);
+  TokenFile(TokenFile&&) noexcept;
+  TokenFile& operator=(TokenFile&&) noexcept;
+  ~TokenFile();
+
+  const TokenManifest& manifest() const;
+  std::uint64_t size() const;  // tokens
+  std::int32_t operator[](std::uint64_t index) const;
+
+  /// Training data of one micro-batch: B windows of T+1 tokens at uniform places, a pure function
+  /// of (seed, id); row-major (B, T+1). Needs size() > T.
+  std::vector<std::int32_t> draw(std::uint64_t seed, const MicrobatchId& id, std::uint32_t batch,
+                                 std::uint32_t tokens) const;
+  /// Evaluation batch `index`: consecutive windows that do not overlap in their targets, wrapping
+  /// never; index < eval_batches().
+  std::vector<std::int32_t> window(std::uint64_t index, std::uint32_t batch,
+                                   std::uint32_t tokens) const;
+  std::uint64_t eval_batches(std::uint32_t batch, std::uint32_t tokens) const;
+
+ private:
+  struct Mapping;
+  explicit TokenFile(std::unique_ptr<Mapping> mapping);
+  std::unique_ptr<Mapping> mapping_;
+};
+
+}  // namespace brigade::stage

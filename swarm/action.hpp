@@ -1,0 +1,106 @@
+// What a node wants done: the only outputs of the core. The driver carries out actions in order.
+#pragma once
+
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "swarm/message.hpp"
+
+namespace brigade::swarm {
+
+struct Send {
+  NodeId to;
+  Message message;  // the driver keeps the payload's bytes: Send does not release them
+};
+
+/// The payload is needed no more. Each payload that the core was given is released exactly once.
+struct Release {
+  PayloadId payload;
+};
+
+// Compute tasks, one outstanding at a time; answered by the events of the same name.
+struct RunForward {
+  MicrobatchId id;
+  Payload input;  // empty at the head, which draws the tokens itself: a pure function of the id
+  /// False for evaluation. True keeps what backward needs; it replaces what an earlier forward of
+  /// the same id kept (an input that is sent again is forwarded on the newest weights).
+  bool keeps = true;
+};
+struct RunBackward {
+  MicrobatchId id;
+  Payload input;     // as given to RunForward
+  Payload gradient;  // empty at the tail, whose own loss starts the backward
+};
+/// One optimiser update over what the backwards since the last one have accumulated.
+struct RunUpdate {
+  Version version;                 // before the update: u of METHOD.md, counted from 0
+  std::uint32_t microbatches = 1;  // accumulated: the gradient is their mean
+  double delay_microbatches = 0;   // δ, running mean of this stage's own micro-batches
+  double staleness_updates = 0;    // τ, the same in updates
+};
+/// Copies weights, moments and counters in memory, right after an update; the disk comes later.
+struct RunSnapshot {
+  CheckpointId checkpoint;
+  Version version;                      // τ-free part of the ledger: where this stage stands
+  std::vector<Sequence> applied_ahead;  // applied beyond the position: the ledger's range
+  Sequence next_sequence;               // of this epoch: the first that the position leaves out
+};
+/// Loads a checkpoint (position 0: seeded initialisation where none is stored) and drops all
+/// activations and accumulated gradients. The driver first makes `epoch` durable.
+struct RunRestore {
+  CheckpointId checkpoint;
+  Epoch epoch;
+};
+struct Forget {  // drop what RunForward kept for this id
+  MicrobatchId id;
+};
+
+/// Write the snapshot taken for `checkpoint`; answered by SnapshotStored.
+struct StoreSnapshot {
+  CheckpointId checkpoint;
+};
+struct RemoveCheckpoint {
+  CheckpointId checkpoint;
+};
+
+// Reports: for log, status and tests. The core decides nothing by them.
+enum class Phase : std::uint8_t { kGathering, kRestoring, kTraining, kDraining, kOver, kBlocked };
+struct PhaseChanged {
+  Phase phase;
+  Epoch epoch;
+  CheckpointId from;
+  const char* reason;  // a literal
+};
+struct StepReported {  // at the head: a gradient came back and was applied
+  MicrobatchId id;
+  std::uint64_t position;  // micro-batches applied in the run, this one included
+  LossSum loss;
+};
+struct EvalReported {  // at the head
+  std::uint64_t position;
+  LossSum loss;
+  bool is_final;
+};
+struct Committed {  // at the head: sound at every stage
+  CheckpointId checkpoint;
+};
+struct Repeated {  // something was sent again; why is a literal
+  MicrobatchId id;
+  Direction direction;
+  Attempt attempt;
+  const char* reason;
+};
+struct Misbehaved {  // feeds the peer's score
+  NodeId peer;
+  const char* what;
+};
+
+using Action = std::variant<Send, Release, RunForward, RunBackward, RunUpdate, RunSnapshot,
+                            RunRestore, Forget, StoreSnapshot, RemoveCheckpoint, PhaseChanged,
+                            StepReported, EvalReported, Committed, Repeated, Misbehaved>;
+
+const char* to_string(Phase phase);
+
+}  // namespace brigade::swarm

@@ -1,0 +1,69 @@
+// What happens to a node: the only inputs of the core.
+#pragma once
+
+#include <cstdint>
+#include <variant>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "swarm/message.hpp"
+
+namespace brigade::swarm {
+
+struct Tick {};  // nothing but time passed; due when next_wakeup() is reached
+
+struct LinkUp {
+  NodeId peer;
+  StageIndex stage;  // which stage the peer hosts, as its handshake proved or claimed
+};
+struct LinkDown {
+  NodeId peer;
+};
+struct Received {
+  NodeId from;
+  Message message;  // payloads in it are held by the driver and now owned by the core's bookkeeping
+};
+
+// Answers of the compute engine. Each task is answered by exactly one of these.
+struct ForwardDone {
+  MicrobatchId id;
+  Payload output;  // empty at the tail
+  LossSum loss;    // at the tail
+};
+struct BackwardDone {
+  MicrobatchId id;
+  Payload gradient;  // empty at the head
+};
+struct UpdateDone {
+  Version version;  // after the update
+};
+struct SnapshotTaken {  // the copy exists; it is not on disk yet
+  CheckpointId checkpoint;
+};
+struct RestoreDone {
+  CheckpointId checkpoint;
+  bool succeeded = false;
+};
+/// The bytes of a peer did not decode (shape, NaN, checksum). The micro-batch itself is not lost.
+struct InputRejected {
+  MicrobatchId id;
+  Direction direction = Direction::kForward;
+};
+
+// Answers of the disk.
+struct SnapshotStored {
+  CheckpointId checkpoint;
+  bool succeeded = false;
+};
+
+/// SIGTERM, `brigade drain`: finish what is in flight and save.
+struct StopRequested {
+  TimePoint deadline = kNever;  // then: save the newest cut and leave
+};
+
+using Event =
+    std::variant<Tick, LinkUp, LinkDown, Received, ForwardDone, BackwardDone, UpdateDone,
+                 SnapshotTaken, RestoreDone, InputRejected, SnapshotStored, StopRequested>;
+
+}  // namespace brigade::swarm

@@ -1,0 +1,113 @@
+// What nodes say to each other, in the core's own words. daemon/ translates to and from the wire
+// (proto/brigade/v1/link.proto); the simulator passes these values as they are.
+//
+// Loss tolerance. Micro-batch messages (Forward, Backward) are repeated until a Receipt; beacons
+// carry state, not events, and are repeated on change and at an interval, so that no beacon needs
+// an acknowledgement.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <variant>
+#include <vector>
+
+#include "base/ids.hpp"
+
+namespace brigade::swarm {
+
+/// Bytes held by the driver: the core passes the handle on and says when it may be released.
+struct Payload {
+  PayloadId id;  // zero: no bytes
+  std::uint64_t bytes = 0;
+  std::uint64_t checksum = 0;  // XXH3-64 of the bytes as they travel
+
+  bool is_empty() const { return id.value() == 0; }
+  bool operator==(const Payload&) const = default;
+};
+
+/// A checkpoint of the swarm: every stage's state right after the update that completes the first
+/// `position` micro-batches of the run. Position 0 is the seeded initialisation.
+struct CheckpointId {
+  Epoch epoch;                 // the epoch in which it was written
+  std::uint64_t position = 0;  // micro-batches contained, counted over all epochs of the run
+
+  auto operator<=>(const CheckpointId&) const = default;
+};
+
+/// Sum of token losses (nats) and their number; summed, never averaged twice.
+struct LossSum {
+  double nats = 0;
+  std::uint32_t tokens = 0;
+};
+
+/// Synchronous schedules: the micro-batches `first` … `first + size − 1` share one update.
+struct Group {
+  Sequence first;
+  std::uint32_t size = 1;
+};
+
+/// An input for the next stage.
+struct Forward {
+  MicrobatchId id;
+  Attempt attempt;  // echoed by the receipt: a receipt of an earlier attempt is not believed
+  Group group;      // size 1 in asynchronous schedules
+  Payload payload;  // encoded activations (none of stage 0's own) and the T+1 tokens
+};
+
+/// A gradient for the stage before; for an evaluation batch the loss alone, without a payload.
+struct Backward {
+  MicrobatchId id;
+  Attempt attempt;
+  LossSum loss;     // of this micro-batch at the tail, passed up the line unchanged
+  Payload payload;  // encoded gradient of the loss with respect to the input; empty for kEval
+};
+
+enum class Direction : std::uint8_t { kForward, kBackward };
+
+/// Answer to a Forward, a Backward or a Query.
+struct Receipt {
+  enum class Kind : std::uint8_t {
+    kReceived,  // held here: the sender may release its copy of an activation
+    kApplied,   // done here: the sender may release its copy of a gradient
+    kMissing,   // unknown here: send it again
+    kBusy,      // refused at a bound: send it again later
+    kRejected,  // the bytes made no sense (shape, NaN): send it again, it feeds the peer's score
+  };
+  MicrobatchId id;
+  Direction direction = Direction::kForward;  // of the message that is answered
+  Attempt attempt;
+  Kind kind = Kind::kReceived;
+};
+
+/// "Do you still have what I sent you?" Asked when a deadline passes, before bytes are repeated.
+struct Query {
+  MicrobatchId id;
+  Direction direction = Direction::kForward;
+  Attempt attempt;
+};
+
+/// State told to the stage before. Everything here is about this stage AND all stages after it.
+struct UpBeacon {
+  Epoch epoch;                // the epoch this stage is in; 0: none yet
+  bool needs_epoch = false;   // some stage from here on lost its state or has just started
+  bool is_ready = false;      // all stages from here on have restored `epoch` and can take work
+  bool wants_stop = false;    // some stage from here on was asked to stop
+  Epoch max_epoch;            // the newest epoch that any of them has seen
+  std::uint32_t stages = 0;   // how many stages this beacon speaks for
+  std::uint64_t applied = 0;  // the least watermark among them, in positions of the run
+  bool is_drained = false;    // all of them have applied everything up to `final_position`
+  std::vector<CheckpointId> offers;  // sound at all of them, newest first, ≤ limits::kMaxOffers
+};
+
+/// State told to the stage after; it originates at the head.
+struct DownBeacon {
+  Epoch epoch;
+  CheckpointId from;                            // what `epoch` starts from
+  std::optional<std::uint64_t> final_position;  // set once the head has drawn its last micro-batch
+  CheckpointId committed;                       // the newest that is sound at every stage
+  bool is_over = false;                         // everything is applied, evaluated and saved: exit
+};
+
+using Message = std::variant<Forward, Backward, Receipt, Query, UpBeacon, DownBeacon>;
+
+}  // namespace brigade::swarm

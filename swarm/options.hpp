@@ -1,0 +1,47 @@
+// Everything that can be set on a node's core. The parser stays outside (config/).
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+
+namespace brigade::swarm {
+
+/// When a stage updates and what the head may draw (docs/method.md).
+enum class Schedule : std::uint8_t {
+  kAsync,  // nothing waits for a flush; an update every `accumulate` micro-batches
+  kGpipe,  // groups of `accumulate`: all forwards, then all backwards, one update, draw on
+};
+
+struct Options {
+  NodeId self;
+  StageIndex stage;
+  std::uint32_t stages = 1;  // P
+  HeadIndex head;            // meaningful at stage 0: the head's own index
+  std::uint64_t seed = 0;    // for pauses; data and weights are none of the core's business
+
+  Schedule schedule = Schedule::kAsync;
+  bool lock_step = false;        // forward(m+δ), backward(m), update, in this order (kAsync only)
+  std::uint32_t window = 1;      // kAsync: micro-batches in flight at the head, 1 … kMaxWindow
+  std::uint32_t accumulate = 1;  // micro-batches an update: K, and M of kGpipe
+
+  std::uint64_t steps = 0;  // micro-batches to draw in the whole run; 0: without end
+  std::uint64_t checkpoint_every =
+      0;  // micro-batches, rounded up to whole updates; 0: the last only
+  std::uint32_t keep_checkpoints = 2;    // committed ones kept on disk, the newest first
+  std::uint64_t eval_every = 0;          // micro-batches; 0: at the end only
+  std::uint32_t eval_batches = 0;        // of an evaluation during training
+  std::uint32_t final_eval_batches = 0;  // of the one at the end: the whole validation split
+  bool eval_on_resume = true;            // before the first draw of a resumed run
+  bool may_start_over = false;           // allow a resume at position 0 although newer state exists
+
+  // Deadlines. A receipt costs one round trip; a gradient a trip down the rest of the line.
+  Duration receipt_deadline = std::chrono::seconds{5};
+  Duration gradient_deadline = std::chrono::seconds{20};
+  Duration longest_pause = std::chrono::seconds{60};  // repeats back off up to this
+  Duration beacon_interval = std::chrono::milliseconds{500};
+};
+
+}  // namespace brigade::swarm
