@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 namespace brigade::daemon {
 
@@ -33,6 +34,32 @@ struct PayloadData {
 
   std::span<const std::byte> tensor() const;
   std::span<const std::byte> token_bytes() const;
+};
+
+/// XXH3-64, the checksum of PayloadHeader.
+std::uint64_t payload_checksum(std::span<const std::byte> bytes);
+
+/// Received payloads start at such an address, so that a tensor can view them in place.
+inline constexpr std::size_t kPayloadAlignment = 64;
+
+/// Memory for one payload, filled once and then given away as a slice without a copy.
+class PayloadBuffer {
+ public:
+  PayloadBuffer() = default;
+  explicit PayloadBuffer(std::size_t bytes);  // is_valid() is false if there is no memory
+  ~PayloadBuffer();
+  PayloadBuffer(PayloadBuffer&& other) noexcept;
+  PayloadBuffer& operator=(PayloadBuffer&& other) noexcept;
+
+  bool is_valid() const { return data_ != nullptr; }
+  std::span<std::byte> bytes() { return {data_, bytes_}; }
+  grpc::Slice into_slice() &&;
+
+ private:
+  static void release(void* data);
+
+  std::byte* data_ = nullptr;
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace brigade::daemon
