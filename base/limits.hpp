@@ -13,8 +13,13 @@ inline constexpr std::uint32_t kMaxBlocks = 1024;
 inline constexpr std::uint32_t kMaxWidth = 65536;  // d, model width
 inline constexpr std::uint32_t kMaxHeads = 1024;   // attention heads
 inline constexpr std::uint32_t kMaxVocabulary = 4'194'304;
-inline constexpr std::uint32_t kMaxContext = 131'072;  // T, tokens
-inline constexpr std::uint32_t kMaxBatch = 4096;       // B, sequences
+inline constexpr std::uint32_t kMaxContext = 131'072;                 // T, tokens
+inline constexpr std::uint32_t kMaxBatch = 4096;                      // B, sequences
+inline constexpr std::uint64_t kMaxSteps = 1'000'000'000'000'000;     // micro-batches of a run
+inline constexpr std::uint64_t kMaxSeed = 9'223'372'036'854'775'807;  // TOML's largest integer
+inline constexpr std::uint32_t kMaxAccumulate = 4096;                 // K or M, micro-batches
+inline constexpr std::uint32_t kMaxEvalBatches = 1'000'000;
+inline constexpr std::uint32_t kMaxKeptCheckpoints = 1000;
 
 // One node's core.
 inline constexpr std::uint32_t kMaxWindow = 1024;         // micro-batches in flight from one head
@@ -22,6 +27,7 @@ inline constexpr std::uint32_t kMaxInFlight = 4096;       // at one stage, all h
 inline constexpr std::uint32_t kMaxKeptGradients = 4096;  // applied, not yet acknowledged upstream
 inline constexpr std::uint32_t kMaxOffers = 16;           // checkpoints named in one beacon
 inline constexpr std::uint32_t kMaxHeadsInSwarm = 256;
+inline constexpr std::uint32_t kMaxThreads = 1024;  // of one device's computation
 
 // Wire.
 inline constexpr std::size_t kMaxFrameHeaderBytes = 64 * 1024;
@@ -33,5 +39,8 @@ inline constexpr std::uint32_t kMaxLinks = 1024;
 inline constexpr std::size_t kMaxConfigBytes = 1024 * 1024;
 inline constexpr std::size_t kMaxSafetensorsHeaderBytes = 100u * 1024 * 1024;
 inline constexpr std::size_t kMaxManifestBytes = 1024 * 1024;
+inline constexpr std::size_t kMaxNameBytes = 64;      // of a swarm
+inline constexpr std::size_t kMaxPathBytes = 4096;    // PATH_MAX
+inline constexpr std::size_t kMaxAddressBytes = 262;  // host name of 255, colon, port
 
 }  // namespace brigade::limits
