@@ -8,10 +8,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
+#include "config/option.hpp"
 
 namespace brigade::config {
 
@@ -25,12 +28,13 @@ struct ModelConfig {
   bool tied_head = false;   // P > 1 unties at import; see docs/method.md
   double layer_norm_epsilon = 1e-5;
   double init_std = 0.02;  // N(0, init_std) for every matrix and embedding; biases 0, gains 1
+  bool operator==(const ModelConfig&) const = default;
 };
 
 struct DataConfig {
-  std::string
-      train;  // token file (uint16/uint32, manifest beside it), absolute or beside swarm.toml
+  std::string train;  // token file with its manifest beside it, absolute or beside swarm.toml
   std::string validation;
+  bool operator==(const DataConfig&) const = default;
 };
 
 struct MethodConfig {
@@ -41,14 +45,14 @@ struct MethodConfig {
   double learning_rate = 6e-4;     // peak
   double final_ratio = 0.1;        // cosine ends at learning_rate · final_ratio
   std::uint64_t warmup = 0;        // micro-batches; 0: 6 % of steps
-  std::uint64_t correction =
-      0;  // T of the learning-rate correction, micro-batches; 0: 14 % of steps
+  std::uint64_t correction = 0;    // T of the rate's correction, micro-batches; 0: 14 % of steps
   double weight_decay = 0.01;
   double clip = 10.0;  // L2 norm of a stage's own gradient; 0: off
   double beta1 = 0.9;  // AdamW's, and b of the stage-dependent momentum
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double momentum_decay = 0.004;  // ψ of NAdam
+  bool operator==(const MethodConfig&) const = default;
 };
 
 struct RunConfig {
@@ -63,6 +67,7 @@ struct RunConfig {
   std::uint32_t eval_batches = 8;
   std::uint64_t checkpoint_every = 0;  // micro-batches; 0: a tenth of steps
   std::uint32_t keep_checkpoints = 2;
+  bool operator==(const RunConfig&) const = default;
 };
 
 struct SwarmConfig {
@@ -73,15 +78,30 @@ struct SwarmConfig {
   DataConfig data;
   MethodConfig method;
   RunConfig run;
+  bool operator==(const SwarmConfig&) const = default;
 };
 
 /// Parses and checks; relative data paths are resolved against the file's folder.
 Result<SwarmConfig> load_swarm_config(const std::filesystem::path& file);
 /// The same from text; `origin` names it in errors. Never reads other files: the fuzz target.
 Result<SwarmConfig> parse_swarm_config(const std::string& text, const std::string& origin);
-/// Cross-field checks: heads divide width, context fits, P ≤ blocks, split sums, known method…
+/// Every setting in its bounds, and those that depend on each other: heads divide width, context
+/// fits, P ≤ blocks, the split sums, the method is available… Errors start with the key.
 Result<> check(const SwarmConfig& config);
-/// Canonical TOML: fixed key order and number format, a comment a key. parse(to_toml(c)) == c.
+/// TOML in a fixed order and number format, a comment a key. parse(to_toml(c)) == c.
 std::string to_toml(const SwarmConfig& config);
+/// What all nodes must agree on, for hashing: one "key = value" a line, data paths left out.
+std::string canonical_text(const SwarmConfig& config);
+
+/// `--model FILE`: the [model] section of a swarm.toml or of a file with nothing else in it.
+Result<ModelConfig> load_model_config(const std::filesystem::path& file);
+
+/// The table, in the order in which it is written.
+std::span<const OptionOf<SwarmConfig>> swarm_options();
+/// The option with this flag ("--lr"), or null.
+const OptionOf<SwarmConfig>* find_flag(std::string_view flag);
+/// Sets what `option.flag` stands for; errors start with the flag. A switch takes "true"/"false".
+Result<> set_from_flag(SwarmConfig& config, const OptionOf<SwarmConfig>& option,
+                       std::string_view text);
 
 }  // namespace brigade::config
