@@ -31,6 +31,12 @@ if(BRIGADE_WERROR)
   target_compile_options(brigade_warnings INTERFACE -Werror)
 endif()
 
+if(BRIGADE_FUZZ)
+  if(NOT CMAKE_CXX_COMPILER_ID MATCHES "Clang")
+    message(FATAL_ERROR "BRIGADE_FUZZ needs clang, for libFuzzer: use the preset fuzz")
+  endif()
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
 if(BRIGADE_SANITIZE)
   add_compile_options(-fsanitize=${BRIGADE_SANITIZE} -fno-omit-frame-pointer
                       -fno-sanitize-recover=all)
@@ -42,7 +48,8 @@ add_compile_options(-ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 find_program(BRIGADE_CCACHE ccache)
 if(BRIGADE_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
   set(CMAKE_CXX_COMPILER_LAUNCHER ${CMAKE_COMMAND} -E env CCACHE_BASEDIR=${CMAKE_SOURCE_DIR}
-      CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
+      CCACHE_NOHASHDIR=1
+      CCACHE_SLOPPINESS=pch_defines,time_macros,include_file_mtime,include_file_ctime
       ${BRIGADE_CCACHE})
 endif()
 find_program(BRIGADE_MOLD mold)

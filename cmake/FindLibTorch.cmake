@@ -12,6 +12,12 @@ if(NOT _brigade_cache)
 endif()
 set(_libtorch_hints ${CMAKE_PREFIX_PATH} "${_brigade_cache}/libtorch-2.11.0")
 
+# A build folder may outlive the libtorch that it was configured with.
+if(LibTorch_CPU_LIBRARY AND NOT EXISTS "${LibTorch_CPU_LIBRARY}")
+  unset(LibTorch_INCLUDE_DIR CACHE)
+  unset(LibTorch_CPU_LIBRARY CACHE)
+  unset(LibTorch_C10_LIBRARY CACHE)
+endif()
 find_path(LibTorch_INCLUDE_DIR ATen/ATen.h HINTS ${_libtorch_hints} PATH_SUFFIXES include)
 find_library(LibTorch_CPU_LIBRARY torch_cpu HINTS ${_libtorch_hints} PATH_SUFFIXES lib)
 find_library(LibTorch_C10_LIBRARY c10 HINTS ${_libtorch_hints} PATH_SUFFIXES lib)
@@ -27,7 +33,8 @@ if(LibTorch_FOUND AND NOT TARGET LibTorch::cpu)
   add_library(LibTorch::cpu SHARED IMPORTED)
   set_target_properties(LibTorch::cpu PROPERTIES
     IMPORTED_LOCATION "${LibTorch_CPU_LIBRARY}"
-    INTERFACE_INCLUDE_DIRECTORIES "${LibTorch_INCLUDE_DIR};${LibTorch_INCLUDE_DIR}/torch/csrc/api/include"
+    INTERFACE_INCLUDE_DIRECTORIES
+      "${LibTorch_INCLUDE_DIR};${LibTorch_INCLUDE_DIR}/torch/csrc/api/include"
     INTERFACE_LINK_LIBRARIES LibTorch::c10
     # libcudart.so.13 and libcupti.so.13, which libtorch_cpu names, lie beside it.
     INTERFACE_LINK_OPTIONS "LINKER:-rpath-link,${LibTorch_LIBRARY_DIR}")
