@@ -25,6 +25,7 @@ inline constexpr std::uint32_t kMaxKeptCheckpoints = 1000;
 inline constexpr std::uint32_t kMaxWindow = 1024;         // micro-batches in flight from one head
 inline constexpr std::uint32_t kMaxInFlight = 4096;       // at one stage, all heads together
 inline constexpr std::uint32_t kMaxKeptGradients = 4096;  // applied, not yet acknowledged upstream
+inline constexpr std::uint32_t kMaxAppliedAhead = 4096;   // applied beyond the oldest that is not
 inline constexpr std::uint32_t kMaxOffers = 16;           // checkpoints named in one beacon
 inline constexpr std::uint32_t kMaxHeadsInSwarm = 256;
 inline constexpr std::uint32_t kMaxThreads = 1024;  // of one device's computation

@@ -20,7 +20,12 @@ struct Release {
   PayloadId payload;
 };
 
-// Compute tasks, one outstanding at a time; answered by the events of the same name.
+// Compute tasks, one outstanding at a time; answered by the events of the same name. Payloads named
+// by a task are not released before its answer.
+//
+// Evaluation batches (kind kEval) are numbered by the head: batch b of its n-th evaluation in the
+// epoch has the sequence n·2^32 + b. The driver reads b = sequence & 0xffffffff: batch b always
+// shows the same validation window, so that evaluations compare.
 struct RunForward {
   MicrobatchId id;
   Payload input;  // empty at the head, which draws the tokens itself: a pure function of the id
@@ -53,7 +58,7 @@ struct RunRestore {
   CheckpointId checkpoint;
   Epoch epoch;
 };
-struct Forget {  // drop what RunForward kept for this id
+struct Forget {  // drop what RunForward kept for this id: it is forwarded again from new bytes
   MicrobatchId id;
 };
 

@@ -44,8 +44,11 @@ struct SnapshotTaken {  // the copy exists; it is not on disk yet
 struct RestoreDone {
   CheckpointId checkpoint;
   bool succeeded = false;
+  Version version;  // of the restored weights: optimiser updates that they contain
 };
-/// The bytes of a peer did not decode (shape, NaN, checksum). The micro-batch itself is not lost.
+/// Answers RunForward (kForward) or RunBackward (kBackward) when the bytes of a peer did not decode
+/// (shape, NaN, checksum). The micro-batch itself is not lost: the peer is told and sends again.
+/// What an earlier RunForward of the id kept stays until Forget, RunBackward or RunRestore.
 struct InputRejected {
   MicrobatchId id;
   Direction direction = Direction::kForward;

@@ -97,6 +97,7 @@ struct UpBeacon {
   std::uint64_t applied = 0;  // the least watermark among them, in positions of the run
   bool is_drained = false;    // all of them have applied everything up to `final_position`
   std::vector<CheckpointId> offers;  // sound at all of them, newest first, ≤ limits::kMaxOffers
+  CheckpointId newest;               // the newest sound at any of them: shows what would be lost
 };
 
 /// State told to the stage after; it originates at the head.
@@ -106,6 +107,9 @@ struct DownBeacon {
   std::optional<std::uint64_t> final_position;  // set once the head has drawn its last micro-batch
   CheckpointId committed;                       // the newest that is sound at every stage
   bool is_over = false;                         // everything is applied, evaluated and saved: exit
+  /// The sender and everything after it was ready in `epoch`: who is not in it by now lost its
+  /// state and needs a newer epoch instead of joining this one.
+  bool is_sealed = false;
 };
 
 using Message = std::variant<Forward, Backward, Receipt, Query, UpBeacon, DownBeacon>;
