@@ -32,16 +32,32 @@ inline constexpr std::uint32_t kMaxThreads = 1024;  // of one device's computati
 
 // Wire.
 inline constexpr std::size_t kMaxFrameHeaderBytes = 64 * 1024;
+inline constexpr std::size_t kMaxFrameBytes = 1024 * 1024;  // header and one part of a payload
 inline constexpr std::size_t kMaxPayloadBytes = 512u * 1024 * 1024;
 inline constexpr std::size_t kMaxLinkQueueBytes = 1024u * 1024 * 1024;
+// Kept free for small messages when gradients and activations have filled a link's queue.
+inline constexpr std::size_t kControlReserveBytes = 16u * 1024 * 1024;
+// Received but not yet handled by the core: then the link stops reading, and TCP holds the sender.
+inline constexpr std::size_t kMaxReceiveBacklogBytes = 256u * 1024 * 1024;
+inline constexpr std::uint32_t kMaxReceiveBacklogFrames = 4096;
 inline constexpr std::uint32_t kMaxLinks = 1024;
+inline constexpr std::size_t kMaxGoodbyeBytes = 512;
+inline constexpr std::uint64_t kMaxPosition = std::uint64_t{1} << 48;  // sequences and positions
+
+// Control service.
+inline constexpr std::size_t kMaxWatchers = 64;
+inline constexpr std::size_t kMaxWatchQueue = 4096;  // events that wait for one watcher
 
 // Files.
 inline constexpr std::size_t kMaxConfigBytes = 1024 * 1024;
 inline constexpr std::size_t kMaxSafetensorsHeaderBytes = 100u * 1024 * 1024;
 inline constexpr std::size_t kMaxManifestBytes = 1024 * 1024;
-inline constexpr std::size_t kMaxNameBytes = 64;      // of a swarm
-inline constexpr std::size_t kMaxPathBytes = 4096;    // PATH_MAX
-inline constexpr std::size_t kMaxAddressBytes = 262;  // host name of 255, colon, port
+inline constexpr std::uint64_t kMaxTokens = 1ULL << 48;     // of one token file
+inline constexpr std::uint64_t kMaxTextBytes = 1ULL << 52;  // behind one token file
+inline constexpr std::size_t kMaxInputFiles = 10'000'000;   // of one data preparation
+inline constexpr std::size_t kMaxNotes = 1000;              // lines that name what was skipped
+inline constexpr std::size_t kMaxNameBytes = 64;            // of a swarm
+inline constexpr std::size_t kMaxPathBytes = 4096;          // PATH_MAX
+inline constexpr std::size_t kMaxAddressBytes = 262;        // host name of 255, colon, port
 
 }  // namespace brigade::limits

@@ -44,6 +44,23 @@ std::uint64_t payload_checksum(std::span<const std::byte> bytes) {
   return XXH3_64bits(bytes.data(), bytes.size());
 }
 
+PayloadHash::PayloadHash() : state_(XXH3_createState()) {
+  if (!state_) throw std::bad_alloc();
+  XXH3_64bits_reset(state_.get());
+}
+
+void PayloadHash::add(std::span<const std::byte> bytes) {
+  XXH3_64bits_update(state_.get(), bytes.data(), bytes.size());
+}
+
+std::uint64_t PayloadHash::digest() const {
+  return XXH3_64bits_digest(state_.get());
+}
+
+void PayloadHash::Free::operator()(XXH3_state_s* state) const {
+  XXH3_freeState(state);
+}
+
 PayloadBuffer::PayloadBuffer(std::size_t bytes)
     : data_(static_cast<std::byte*>(
           ::operator new (bytes, std::align_val_t{kPayloadAlignment}, std::nothrow))),

@@ -5,8 +5,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <utility>
+
+struct XXH3_state_s;
 
 namespace brigade::daemon {
 
@@ -38,6 +41,20 @@ struct PayloadData {
 
 /// XXH3-64, the checksum of PayloadHeader.
 std::uint64_t payload_checksum(std::span<const std::byte> bytes);
+
+/// The same over bytes that come in parts.
+class PayloadHash {
+ public:
+  PayloadHash();
+  void add(std::span<const std::byte> bytes);
+  std::uint64_t digest() const;
+
+ private:
+  struct Free {
+    void operator()(XXH3_state_s* state) const;
+  };
+  std::unique_ptr<XXH3_state_s, Free> state_;
+};
 
 /// Received payloads start at such an address, so that a tensor can view them in place.
 inline constexpr std::size_t kPayloadAlignment = 64;

@@ -1,0 +1,343 @@
+#include "daemon/wire.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "base/check.hpp"
+#include "base/limits.hpp"
+
+namespace brigade::daemon {
+
+namespace {
+
+Error protocol_error(std::string text) {
+  return make_error(ErrorCode::kProtocol, std::move(text));
+}
+
+Result<> check_at_most(const char* what, std::uint64_t value, std::uint64_t most) {
+  if (value <= most) return {};
+  return protocol_error(fmt::format("{} {}, at most {} is allowed", what, value, most));
+}
+
+Result<> check_within(const char* what, std::uint64_t value, std::uint64_t most) {
+  if (value >= 1 && value <= most) return {};
+  return protocol_error(fmt::format("{} {}, not within 1 to {}", what, value, most));
+}
+
+Result<swarm::Direction> direction_from(int value) {
+  if (value == wire::DIRECTION_FORWARD) return swarm::Direction::kForward;
+  if (value == wire::DIRECTION_BACKWARD) return swarm::Direction::kBackward;
+  return protocol_error(fmt::format("unknown direction {}", value));
+}
+
+wire::Direction direction_to(swarm::Direction direction) {
+  return direction == swarm::Direction::kForward ? wire::DIRECTION_FORWARD
+                                                 : wire::DIRECTION_BACKWARD;
+}
+
+Result<swarm::Receipt::Kind> receipt_kind_from(int value) {
+  if (value < wire::RECEIPT_RECEIVED || value > wire::RECEIPT_REJECTED) {
+    return protocol_error(fmt::format("unknown receipt {}", value));
+  }
+  return static_cast<swarm::Receipt::Kind>(value);  // the numbers agree, see the assertions below
+}
+static_assert(static_cast<int>(swarm::Receipt::Kind::kReceived) == wire::RECEIPT_RECEIVED);
+static_assert(static_cast<int>(swarm::Receipt::Kind::kApplied) == wire::RECEIPT_APPLIED);
+static_assert(static_cast<int>(swarm::Receipt::Kind::kMissing) == wire::RECEIPT_MISSING);
+static_assert(static_cast<int>(swarm::Receipt::Kind::kBusy) == wire::RECEIPT_BUSY);
+static_assert(static_cast<int>(swarm::Receipt::Kind::kRejected) == wire::RECEIPT_REJECTED);
+static_assert(static_cast<int>(Codec::kFp32) == wire::CODEC_FP32);
+
+Result<MicrobatchId> id_from(const wire::MicrobatchId& id) {
+  BRIGADE_TRY(check_at_most("head", id.head(), limits::kMaxHeadsInSwarm - 1));
+  BRIGADE_TRY(check_at_most("sequence", id.sequence(), limits::kMaxPosition));
+  return MicrobatchId{Epoch(id.epoch()), HeadIndex(id.head()), Sequence(id.sequence()),
+                      id.is_eval() ? MicrobatchId::Kind::kEval : MicrobatchId::Kind::kTrain};
+}
+
+void id_to(const MicrobatchId& id, wire::MicrobatchId& out) {
+  out.set_epoch(id.epoch.value());
+  out.set_head(id.head.value());
+  out.set_sequence(id.sequence.value());
+  out.set_is_eval(id.kind == MicrobatchId::Kind::kEval);
+}
+
+Result<swarm::CheckpointId> checkpoint_from(const wire::CheckpointId& id) {
+  BRIGADE_TRY(check_at_most("position", id.position(), limits::kMaxPosition));
+  return swarm::CheckpointId{Epoch(id.epoch()), id.position()};
+}
+
+void checkpoint_to(const swarm::CheckpointId& id, wire::CheckpointId& out) {
+  out.set_epoch(id.epoch.value());
+  out.set_position(id.position);
+}
+
+Result<PayloadPlan> plan_from(const wire::PayloadHeader& payload, bool has_tokens) {
+  if (payload.codec() != wire::CODEC_FP32) {
+    return protocol_error(fmt::format("unknown codec {}", static_cast<int>(payload.codec())));
+  }
+  BRIGADE_TRY(check_within("batch", payload.batch(), limits::kMaxBatch));
+  BRIGADE_TRY(check_within("tokens", payload.tokens(), limits::kMaxContext));
+  BRIGADE_TRY(check_within("width", payload.width(), limits::kMaxWidth));
+  if (payload.has_tokens() != has_tokens) {
+    return protocol_error(has_tokens ? "a forward without its tokens" : "a backward with tokens");
+  }
+  PayloadPlan plan;
+  plan.shape = {Codec::kFp32, payload.batch(), payload.tokens(), payload.width(), has_tokens};
+  plan.bytes = payload.bytes();
+  plan.checksum = payload.xxh3();
+  if (plan.shape.total_bytes() != plan.bytes) {
+    return protocol_error(
+        fmt::format("a payload of {} bytes, but its shape ({}, {}, {}){} needs {}", plan.bytes,
+                    payload.batch(), payload.tokens(), payload.width(),
+                    has_tokens ? " with tokens" : "", plan.shape.total_bytes()));
+  }
+  BRIGADE_TRY(check_at_most("payload bytes", plan.bytes, limits::kMaxPayloadBytes));
+  return plan;
+}
+
+void payload_to(const PayloadData& payload, wire::PayloadHeader& out) {
+  out.set_bytes(payload.bytes.size());
+  out.set_xxh3(payload.checksum);
+  out.set_codec(static_cast<wire::Codec>(payload.shape.codec));
+  out.set_batch(payload.shape.batch);
+  out.set_tokens(payload.shape.tokens);
+  out.set_width(payload.shape.width);
+  out.set_has_tokens(payload.shape.has_tokens);
+}
+
+Result<ParsedHeader> forward_from(const wire::FrameHeader& header) {
+  const wire::Forward& in = header.forward();
+  swarm::Forward out;
+  BRIGADE_ASSIGN(out.id, id_from(in.id()));
+  out.attempt = Attempt(in.attempt());
+  BRIGADE_TRY(check_at_most("group", in.group_first(), limits::kMaxPosition));
+  BRIGADE_TRY(check_within("group size", in.group_size(), limits::kMaxInFlight));
+  const std::uint64_t sequence = in.id().sequence();
+  const bool is_member =
+      sequence >= in.group_first() && sequence - in.group_first() < in.group_size();
+  if (in.group_size() > 1 && !is_member) {
+    return protocol_error(fmt::format("sequence {} outside of its group {} + {}", sequence,
+                                      in.group_first(), in.group_size()));
+  }
+  out.group = {Sequence(in.group_first()), in.group_size()};
+  if (!header.has_payload()) return protocol_error("a forward without a payload");
+  BRIGADE_ASSIGN(const PayloadPlan plan, plan_from(header.payload(), /*has_tokens=*/true));
+  return ParsedHeader{swarm::Message(out), plan};
+}
+
+Result<ParsedHeader> backward_from(const wire::FrameHeader& header) {
+  const wire::Backward& in = header.backward();
+  swarm::Backward out;
+  BRIGADE_ASSIGN(out.id, id_from(in.id()));
+  out.attempt = Attempt(in.attempt());
+  if (!std::isfinite(in.loss_nats())) return protocol_error("a loss that is not finite");
+  BRIGADE_TRY(check_at_most("loss tokens", in.loss_tokens(),
+                            std::uint64_t{limits::kMaxBatch} * limits::kMaxContext));
+  out.loss = {in.loss_nats(), in.loss_tokens()};
+  if (header.has_payload() == in.id().is_eval()) {
+    return protocol_error(in.id().is_eval() ? "an evaluation's backward with a payload"
+                                            : "a backward without a payload");
+  }
+  if (!header.has_payload()) return ParsedHeader{swarm::Message(out), std::nullopt};
+  BRIGADE_ASSIGN(const PayloadPlan plan, plan_from(header.payload(), /*has_tokens=*/false));
+  return ParsedHeader{swarm::Message(out), plan};
+}
+
+Result<swarm::Message> receipt_from(const wire::Receipt& in) {
+  swarm::Receipt out;
+  BRIGADE_ASSIGN(out.id, id_from(in.id()));
+  BRIGADE_ASSIGN(out.direction, direction_from(in.direction()));
+  out.attempt = Attempt(in.attempt());
+  BRIGADE_ASSIGN(out.kind, receipt_kind_from(in.kind()));
+  return swarm::Message(out);
+}
+
+Result<swarm::Message> query_from(const wire::Query& in) {
+  swarm::Query out;
+  BRIGADE_ASSIGN(out.id, id_from(in.id()));
+  BRIGADE_ASSIGN(out.direction, direction_from(in.direction()));
+  out.attempt = Attempt(in.attempt());
+  return swarm::Message(out);
+}
+
+Result<swarm::Message> up_beacon_from(const wire::UpBeacon& in) {
+  swarm::UpBeacon out;
+  out.epoch = Epoch(in.epoch());
+  out.needs_epoch = in.needs_epoch();
+  out.is_ready = in.is_ready();
+  out.wants_stop = in.wants_stop();
+  out.max_epoch = Epoch(in.max_epoch());
+  BRIGADE_TRY(check_at_most("stages", in.stages(), limits::kMaxStages));
+  out.stages = in.stages();
+  BRIGADE_TRY(check_at_most("applied", in.applied(), limits::kMaxPosition));
+  out.applied = in.applied();
+  out.is_drained = in.is_drained();
+  BRIGADE_TRY(
+      check_at_most("offers", static_cast<std::uint64_t>(in.offers_size()), limits::kMaxOffers));
+  for (const wire::CheckpointId& offer : in.offers()) {
+    BRIGADE_ASSIGN(const swarm::CheckpointId id, checkpoint_from(offer));
+    out.offers.push_back(id);
+  }
+  return swarm::Message(std::move(out));
+}
+
+Result<swarm::Message> down_beacon_from(const wire::DownBeacon& in) {
+  swarm::DownBeacon out;
+  out.epoch = Epoch(in.epoch());
+  BRIGADE_ASSIGN(out.from, checkpoint_from(in.from()));
+  if (in.has_final_position()) {
+    BRIGADE_TRY(check_at_most("final position", in.final_position(), limits::kMaxPosition));
+    out.final_position = in.final_position();
+  }
+  BRIGADE_ASSIGN(out.committed, checkpoint_from(in.committed()));
+  out.is_over = in.is_over();
+  return swarm::Message(out);
+}
+
+Result<Hello> hello_from(const wire::Hello& in) {
+  Hello out;
+  out.protocol = in.protocol();
+  // Another version may have other fields: its number is all that is looked at (handshake.cpp).
+  if (out.protocol != kProtocolVersion) return out;
+  if (in.swarm_id().size() != out.swarm.size()) {
+    return protocol_error(
+        fmt::format("a swarm id of {} bytes, not {}", in.swarm_id().size(), out.swarm.size()));
+  }
+  std::copy(in.swarm_id().begin(), in.swarm_id().end(), out.swarm.begin());
+  BRIGADE_TRY(check_at_most("stage", in.stage(), limits::kMaxStages - 1));
+  out.stage = StageIndex(in.stage());
+  out.software = printable_line(in.software());
+  if (in.max_frame_bytes() < kMinFrameBytes) {
+    return protocol_error(fmt::format("it accepts frames of {} bytes alone, {} are needed",
+                                      in.max_frame_bytes(), kMinFrameBytes));
+  }
+  out.max_frame_bytes = in.max_frame_bytes();
+  return out;
+}
+
+struct ToWire {
+  wire::FrameHeader& header;
+
+  void operator()(const swarm::Message& message) const { std::visit(*this, message); }
+  void operator()(const swarm::Forward& in) const {
+    wire::Forward& out = *header.mutable_forward();
+    id_to(in.id, *out.mutable_id());
+    out.set_attempt(in.attempt.value());
+    out.set_group_first(in.group.first.value());
+    out.set_group_size(in.group.size);
+  }
+  void operator()(const swarm::Backward& in) const {
+    wire::Backward& out = *header.mutable_backward();
+    id_to(in.id, *out.mutable_id());
+    out.set_attempt(in.attempt.value());
+    out.set_loss_nats(in.loss.nats);
+    out.set_loss_tokens(in.loss.tokens);
+  }
+  void operator()(const swarm::Receipt& in) const {
+    wire::Receipt& out = *header.mutable_receipt();
+    id_to(in.id, *out.mutable_id());
+    out.set_direction(direction_to(in.direction));
+    out.set_attempt(in.attempt.value());
+    out.set_kind(static_cast<wire::ReceiptKind>(in.kind));
+  }
+  void operator()(const swarm::Query& in) const {
+    wire::Query& out = *header.mutable_query();
+    id_to(in.id, *out.mutable_id());
+    out.set_direction(direction_to(in.direction));
+    out.set_attempt(in.attempt.value());
+  }
+  void operator()(const swarm::UpBeacon& in) const {
+    BRIGADE_CHECK(in.offers.size() <= limits::kMaxOffers, "too many offers in a beacon");
+    wire::UpBeacon& out = *header.mutable_up_beacon();
+    out.set_epoch(in.epoch.value());
+    out.set_needs_epoch(in.needs_epoch);
+    out.set_is_ready(in.is_ready);
+    out.set_wants_stop(in.wants_stop);
+    out.set_max_epoch(in.max_epoch.value());
+    out.set_stages(in.stages);
+    out.set_applied(in.applied);
+    out.set_is_drained(in.is_drained);
+    for (const swarm::CheckpointId& offer : in.offers) checkpoint_to(offer, *out.add_offers());
+  }
+  void operator()(const swarm::DownBeacon& in) const {
+    wire::DownBeacon& out = *header.mutable_down_beacon();
+    out.set_epoch(in.epoch.value());
+    checkpoint_to(in.from, *out.mutable_from());
+    if (in.final_position) out.set_final_position(*in.final_position);
+    checkpoint_to(in.committed, *out.mutable_committed());
+    out.set_is_over(in.is_over);
+  }
+  void operator()(const Hello& in) const {
+    wire::Hello& out = *header.mutable_hello();
+    out.set_protocol(in.protocol);
+    out.set_swarm_id(in.swarm.data(), in.swarm.size());
+    out.set_stage(in.stage.value());
+    out.set_software(in.software);
+    out.set_max_frame_bytes(in.max_frame_bytes);
+  }
+  void operator()(const Goodbye& in) const { header.mutable_goodbye()->set_reason(in.reason); }
+  void operator()(const Continuation& in) const {
+    header.mutable_continuation()->set_direction(direction_to(in.direction));
+  }
+  void operator()(const Ping& in) const { header.mutable_ping()->set_token(in.token); }
+  void operator()(const Pong& in) const { header.mutable_pong()->set_token(in.token); }
+};
+
+template <class T>
+Result<ParsedHeader> without_payload(Result<T> body) {
+  BRIGADE_ASSIGN(T value, std::move(body));
+  return ParsedHeader{FrameBody(std::move(value)), std::nullopt};
+}
+
+}  // namespace
+
+wire::FrameHeader to_wire(const FrameBody& body, const PayloadData* payload) {
+  wire::FrameHeader header;
+  std::visit(ToWire{header}, body);
+  if (payload != nullptr) payload_to(*payload, *header.mutable_payload());
+  return header;
+}
+
+Result<ParsedHeader> from_wire(const wire::FrameHeader& header) {
+  using Kind = wire::FrameHeader::KindCase;
+  const Kind kind = header.kind_case();
+  if (header.has_payload() && kind != Kind::kForward && kind != Kind::kBackward) {
+    return protocol_error("a payload in a frame that has none");
+  }
+  switch (kind) {
+    case Kind::kForward:
+      return forward_from(header);
+    case Kind::kBackward:
+      return backward_from(header);
+    case Kind::kReceipt:
+      return without_payload(receipt_from(header.receipt()));
+    case Kind::kQuery:
+      return without_payload(query_from(header.query()));
+    case Kind::kUpBeacon:
+      return without_payload(up_beacon_from(header.up_beacon()));
+    case Kind::kDownBeacon:
+      return without_payload(down_beacon_from(header.down_beacon()));
+    case Kind::kHello:
+      return without_payload(hello_from(header.hello()));
+    case Kind::kGoodbye:
+      return ParsedHeader{Goodbye{printable_line(header.goodbye().reason())}, std::nullopt};
+    case Kind::kContinuation: {
+      BRIGADE_ASSIGN(const swarm::Direction direction,
+                     direction_from(header.continuation().direction()));
+      return ParsedHeader{Continuation{direction}, std::nullopt};
+    }
+    case Kind::kPing:
+      return ParsedHeader{Ping{header.ping().token()}, std::nullopt};
+    case Kind::kPong:
+      return ParsedHeader{Pong{header.pong().token()}, std::nullopt};
+    case Kind::KIND_NOT_SET:
+      break;
+  }
+  return protocol_error("a frame of an unknown kind");
+}
+
+}  // namespace brigade::daemon
