@@ -31,6 +31,8 @@ REGISTRY_HOSTS = re.compile("|".join(re.escape(".".join(parts)) for parts in (
     ("deb", "debian", "org"), ("security", "debian", "org"), ("snapshot", "debian", "org"),
     ("archive", "ubuntu", "com"), ("pypi", "org"), ("pythonhosted", "org"),
     ("download", "pytorch", "org"), ("registry", "npmjs", "org"), ("crates", "io"))))
+UNORDERED = re.compile(
+    r"\bunordered_\w*(?:map|set)\s*<(?:[^<>;]|<(?:[^<>;]|<[^<>;]*>)*>)*>\s*&?\s*(\w+)")
 SLEEP = re.compile(r"\bsleep_(for|until)\b|\bu?sleep\s*\(|\bnanosleep\b")
 
 
@@ -99,6 +101,25 @@ def check_calls(path, code):
                           "only a facade ends foreign exceptions (tests/rules/layers.py, FACADES)")
 
 
+def check_unordered(files):
+    """A walk over an unordered container: its order is no function of the seed. Looking up is fine.
+
+    `files` maps the pure rooms' paths to code; a container is known by its name within a room.
+    """
+    for room in layers.PURE_ROOMS:
+        codes = {p: c for p, c in files.items() if p.startswith(room + "/")}
+        names = {m.group(1) for c in codes.values() for m in UNORDERED.finditer(c)}
+        if not names:
+            continue
+        name = r"(?:\w+(?:\.|->))*(?:" + "|".join(sorted(names)) + r")\b"
+        walk = re.compile(rf"\bfor\s*\([^;()]*:\s*{name}\s*\)|\b{name}\s*\.\s*c?begin\s*\(")
+        for path, code in codes.items():
+            for match in walk.finditer(code):
+                yield Finding(path, source.line_of(code, match.start()), "unordered-walk",
+                              "the order of this walk is no function of the seed: keep a sorted "
+                              "container or a list beside it")
+
+
 def check_text(path, text):
     is_code = path.endswith(CPP + (".py", ".proto", ".cmake"))
     for number, line in enumerate(text.splitlines(), 1):
@@ -157,7 +178,7 @@ def check_ratchet(sized, entries):
 
 
 def check_tree(root):
-    findings, sized = [], []
+    findings, sized, pure = [], [], {}
     for path in tracked_files(root):
         if not path.endswith(TEXT) and "." in path.rsplit("/", 1)[-1]:
             continue
@@ -171,9 +192,13 @@ def check_tree(root):
         sized += check_sizes(path, text)
         if path.endswith(CPP):
             findings += check_includes(root, path, text)
-            findings += check_calls(path, source.code_only(text))
+            code = source.code_only(text)
+            findings += check_calls(path, code)
+            if path.startswith(layers.PURE_ROOMS):
+                pure[path] = code
         if path.endswith((".hpp", ".cuh")) and not re.search(r"^#pragma once$", text, re.MULTILINE):
             findings.append(Finding(path, 1, "pragma-once", "add `#pragma once` below the comment"))
+    findings += check_unordered(pure)
     findings += check_ratchet(sized, read_ratchet(root))
     return sorted(findings), sized
 

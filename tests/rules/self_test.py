@@ -46,8 +46,10 @@ class Planted(unittest.TestCase):
                     (1, "banned-include"), (2, "banned-include"), (3, "banned-call"))
 
     def test_the_simulator_has_no_order_of_chance(self):
-        self.expect("sim/x.cpp", "std::unordered_map<int, int> m;\nint x = rand();\n",
-                    (1, "banned-call"), (2, "banned-call"))
+        self.expect("sim/x.cpp", "std::unordered_map<int, A<B>> m_;\nint x = rand();\n"
+                    "auto y = m_.find(1);\nvoid f() {\n  for (auto& [a, b] : m_) g();\n}\n"
+                    "auto z = this->m_.begin();\n",
+                    (2, "banned-call"), (5, "unordered-walk"), (7, "unordered-walk"))
 
     def test_the_cli_starts_without_torch(self):
         self.expect("cli/x.cpp", "#include <torch/torch.h>\n", (1, "banned-include"))
