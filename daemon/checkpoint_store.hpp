@@ -1,0 +1,84 @@
+// The checkpoints that a node can start from and the one that it writes.
+//
+// Own files lie in the state folder, one a checkpoint: step-<position>-e<epoch>.safetensors. Other
+// folders (`resume_from`: the other nodes' of a run on this machine, or copies of them) are read
+// only; they matter when this node's slice of the model is another than the files hold, since a
+// resume may change the number of stages. A checkpoint is offered to the swarm only if the sound
+// files of its id, own and others' together, cover every block of this node's slice.
+//
+// An own file that does not verify is moved aside (.corrupt) and said in one line.
+// Threading: core strand, except write() and erase(), which the blocking pool calls.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "stage_runtime/stage.hpp"
+#include "swarm/message.hpp"
+
+namespace brigade::daemon {
+
+/// stage_runtime's functions, passed in so that this room links without torch.
+struct CheckpointAccess {
+  std::function<Result<stage::CheckpointInfo>(const std::filesystem::path&)> verify;
+  std::function<Result<>(const stage::Snapshot&, const stage::CheckpointInfo&,
+                         const std::filesystem::path&)>
+      write;
+};
+
+class CheckpointStore {
+ public:
+  CheckpointStore(std::filesystem::path folder, stage::ModelShape model, stage::Slice slice,
+                  CheckpointAccess access);
+
+  /// Verifies all files, once, at a start. Each note is one line for the log. kBadInput: a sound
+  /// file is of another model; kNotFound: a folder of `resume_from` is missing.
+  Result<> scan(const std::vector<std::filesystem::path>& resume_from,
+                std::vector<std::string>& notes);
+
+  /// What this node can restore, oldest first.
+  std::vector<swarm::CheckpointId> sound() const;
+  /// The files to restore from; empty if there are none.
+  std::vector<std::filesystem::path> files(const swarm::CheckpointId& checkpoint) const;
+
+  /// Optimiser updates in it; 0 if it is unknown here.
+  Version version(const swarm::CheckpointId& checkpoint) const;
+
+  /// After a write of `info` succeeded.
+  void add(const stage::CheckpointInfo& info);
+  /// No longer offered; erase() then takes the file away.
+  void remove(const swarm::CheckpointId& checkpoint);
+
+  /// Blocks on the disk. An error leaves nothing behind.
+  Result<> write(const stage::Snapshot& snapshot, const stage::CheckpointInfo& info) const;
+  Result<> erase(const swarm::CheckpointId& checkpoint) const;
+
+  std::filesystem::path own_file(const swarm::CheckpointId& checkpoint) const;
+
+ private:
+  struct File {
+    std::filesystem::path path;
+    stage::CheckpointInfo info;
+  };
+  Result<> scan_folder(const std::filesystem::path& folder, bool is_own,
+                       std::vector<std::string>& notes);
+  Result<> take(const std::filesystem::path& file, bool is_own, std::vector<std::string>& notes);
+  bool is_covered(const std::vector<File>& files) const;
+
+  std::filesystem::path folder_;
+  stage::ModelShape model_;
+  stage::Slice slice_;
+  CheckpointAccess access_;
+  std::map<swarm::CheckpointId, std::vector<File>> files_;
+};
+
+/// "step-000000000100-e3.safetensors" and back.
+std::string checkpoint_file_name(const swarm::CheckpointId& checkpoint);
+std::optional<swarm::CheckpointId> parse_checkpoint_file_name(const std::string& name);
+
+}  // namespace brigade::daemon

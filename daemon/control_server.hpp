@@ -1,0 +1,45 @@
+// The control service (proto/brigade/control/v1): status, events and stop for the CLI, over a Unix
+// socket of mode 0600.
+//
+// Threading: gRPC's threads only post; everything is decided on the core strand, where publish()
+// and close() are called. Bounds: limits::kMaxWatchers, kMaxWatchQueue events a watcher.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "brigade/control/v1/control.pb.h"
+
+namespace brigade::daemon {
+
+class ControlServer {
+ public:
+  struct Handlers {  // called on the core strand
+    std::function<control::v1::NodeStatus()> status;
+    /// Absent: the daemon's own deadline.
+    std::function<void(std::optional<Duration>)> stop;
+  };
+  ControlServer(boost::asio::io_context& core, Handlers handlers);
+  ~ControlServer();
+
+  /// kIo: the socket can't be made; kUnavailable: another daemon serves it.
+  Result<> start(const std::filesystem::path& socket);
+  /// To every watcher.
+  void publish(const control::v1::WatchEvent& event);
+  /// Lets watchers have what waits for them, ends their streams and refuses new ones.
+  void close();
+  /// Ends the server, cutting who has not taken its last events in a second. Blocks: not on the
+  /// core strand, which must run meanwhile.
+  void shut_down();
+
+ private:
+  class Service;
+  std::unique_ptr<Service> service_;
+};
+
+}  // namespace brigade::daemon

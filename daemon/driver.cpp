@@ -1,0 +1,250 @@
+#include "daemon/driver.hpp"
+
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <utility>
+
+#include "base/check.hpp"
+#include "fmt/format.h"
+
+namespace brigade::daemon {
+
+namespace asio = boost::asio;
+
+TimePoint core_now() {
+  return TimePoint(
+      std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
+}
+
+Driver::Driver(const Parts& parts, const swarm::Options& options, swarm::StartState start)
+    : parts_(parts), node_(options, std::move(start), core_now()), timer_(parts.core) {}
+
+void Driver::start(Transport& transport) {
+  transport_ = &transport;
+  handle(swarm::Tick{});
+}
+
+void Driver::request_stop(TimePoint deadline) {
+  handle(swarm::StopRequested{deadline});
+}
+
+void Driver::halt() {
+  is_halted_ = true;
+  timer_.cancel();
+}
+
+// ---- Pumping --------------------------------------------------------------------------------
+
+void Driver::handle(const swarm::Event& event) {
+  if (is_halted_) return;
+  node_.handle(core_now(), event);
+  pump();
+}
+
+void Driver::pump() {
+  while (const auto action = node_.poll_action())
+    std::visit([this](const auto& one) { carry_out(one); }, *action);
+  arm_timer();
+}
+
+void Driver::arm_timer() {
+  const TimePoint due = node_.next_wakeup();
+  if (due == armed_for_) return;
+  armed_for_ = due;
+  if (due == kNever) {
+    timer_.cancel();
+    return;
+  }
+  timer_.expires_at(std::chrono::steady_clock::time_point(
+      std::chrono::duration_cast<std::chrono::steady_clock::duration>(due.time_since_epoch())));
+  timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (cancelled || core_now() < armed_for_) return;
+    armed_for_ = kNever;
+    handle(swarm::Tick{});
+  });
+}
+
+// ---- From outside, into events --------------------------------------------------------------
+
+TransportCallbacks Driver::transport_callbacks() {
+  TransportCallbacks callbacks;
+  callbacks.on_link_up = [this](const PeerAddress& peer) {
+    report(LinkChanged{peer, true, {}});
+    handle(swarm::LinkUp{peer.id, peer.stage});
+  };
+  callbacks.on_link_down = [this](const PeerAddress& peer, const std::string& reason) {
+    report(LinkChanged{peer, false, reason});
+    handle(swarm::LinkDown{peer.id});
+  };
+  callbacks.on_message = [this](const NodeId& from, swarm::Message message,
+                                std::optional<PayloadData> payload) {
+    on_message(from, std::move(message), std::move(payload));
+  };
+  callbacks.on_warning = [this](const std::string& text) { report(Warned{text}); };
+  return callbacks;
+}
+
+void Driver::on_message(const NodeId& from, swarm::Message message,
+                        std::optional<PayloadData> payload) {
+  if (is_halted_) return;
+  if (payload) {
+    const swarm::Payload handle = payloads_.add(std::move(*payload), from);
+    if (auto* forward = std::get_if<swarm::Forward>(&message)) forward->payload = handle;
+    if (auto* backward = std::get_if<swarm::Backward>(&message)) backward->payload = handle;
+  }
+  handle(swarm::Received{from, std::move(message)});
+}
+
+void Driver::on_outcome(ComputeOutcome outcome) {
+  if (is_halted_) return;
+  std::visit([this](auto&& one) { finish(std::forward<decltype(one)>(one)); }, std::move(outcome));
+}
+
+void Driver::finish(ForwardOutcome outcome) {
+  swarm::Payload output;
+  if (outcome.output) output = payloads_.add(std::move(*outcome.output));
+  handle(swarm::ForwardDone{outcome.id, output, outcome.loss});
+}
+
+void Driver::finish(BackwardOutcome outcome) {
+  swarm::Payload gradient;
+  if (outcome.gradient) gradient = payloads_.add(std::move(*outcome.gradient));
+  handle(swarm::BackwardDone{outcome.id, gradient});
+}
+
+void Driver::finish(const UpdateOutcome& outcome) {
+  report(UpdateApplied{outcome.version, outcome.report});
+  handle(swarm::UpdateDone{outcome.version});
+}
+
+void Driver::finish(SnapshotOutcome outcome) {
+  const swarm::CheckpointId checkpoint = outcome.checkpoint;
+  snapshots_.insert_or_assign(checkpoint, std::move(outcome));
+  report(CheckpointChanged{checkpoint, "taken"});
+  handle(swarm::SnapshotTaken{checkpoint});
+}
+
+void Driver::finish(const RestoreOutcome& outcome) {
+  if (outcome.succeeded) {
+    report(CheckpointChanged{outcome.checkpoint, "restored"});
+  } else {
+    report(Warned{fmt::format("can't restore the checkpoint at micro-batch {}: {}",
+                              outcome.checkpoint.position, outcome.error)});
+  }
+  handle(swarm::RestoreDone{outcome.checkpoint, outcome.succeeded,
+                            parts_.checkpoints.version(outcome.checkpoint)});
+}
+
+void Driver::finish(const RejectedOutcome& outcome) {
+  const bool is_forward = outcome.direction == swarm::Direction::kForward;
+  report(
+      Warned{fmt::format("rejected the {} of micro-batch {} from peer {}: {}",
+                         is_forward ? "activation" : "gradient", to_string(outcome.id),
+                         to_short(is_forward ? input_origin_ : gradient_origin_), outcome.reason)});
+  handle(swarm::InputRejected{outcome.id, outcome.direction});
+}
+
+void Driver::finish(const FailedOutcome& outcome) {
+  report(Failed{outcome.error});
+}
+
+// ---- From the core, outwards ----------------------------------------------------------------
+
+std::optional<PayloadData> Driver::bytes_of(const swarm::Payload& payload) const {
+  if (payload.is_empty()) return std::nullopt;
+  return payloads_.get(payload.id);
+}
+
+void Driver::carry_out(const swarm::Send& action) {
+  std::optional<PayloadData> bytes;
+  if (const auto* forward = std::get_if<swarm::Forward>(&action.message))
+    bytes = bytes_of(forward->payload);
+  if (const auto* backward = std::get_if<swarm::Backward>(&action.message))
+    bytes = bytes_of(backward->payload);
+  transport_->send(action.to, action.message, std::move(bytes));
+}
+
+void Driver::carry_out(const swarm::Release& action) {
+  payloads_.release(action.payload);
+}
+
+void Driver::carry_out(const swarm::RunForward& action) {
+  if (!action.input.is_empty()) input_origin_ = payloads_.origin(action.input.id);
+  parts_.engine.submit(ForwardTask{action.id, bytes_of(action.input), action.keeps});
+}
+
+void Driver::carry_out(const swarm::RunBackward& action) {
+  if (!action.gradient.is_empty()) gradient_origin_ = payloads_.origin(action.gradient.id);
+  parts_.engine.submit(BackwardTask{action.id, bytes_of(action.input), bytes_of(action.gradient)});
+}
+
+void Driver::carry_out(const swarm::RunUpdate& action) {
+  parts_.engine.submit(UpdateTask{{.update = action.version.value(),
+                                   .microbatches = action.microbatches,
+                                   .delay_microbatches = action.delay_microbatches,
+                                   .staleness_updates = action.staleness_updates}});
+}
+
+void Driver::carry_out(const swarm::RunSnapshot& action) {
+  stage::CheckpointInfo info;
+  info.epoch = action.checkpoint.epoch.value();
+  info.position = action.checkpoint.position;
+  info.next_sequence = action.next_sequence.value();
+  info.version = action.version.value();
+  for (const Sequence sequence : action.applied_ahead)
+    info.applied_ahead.push_back(sequence.value());
+  parts_.engine.submit(SnapshotTask{action.checkpoint, std::move(info)});
+}
+
+void Driver::carry_out(const swarm::RunRestore& action) {
+  snapshots_.clear();  // of the epoch that ends here
+  auto files = parts_.checkpoints.files(action.checkpoint);
+  if (files.empty() && action.checkpoint.position != 0) {  // a head may name what we don't have
+    asio::post(parts_.core, [this, checkpoint = action.checkpoint] {
+      finish(RestoreOutcome{checkpoint, false, "no sound file of it here"});
+    });
+    return;
+  }
+  asio::post(parts_.pool, [this, action, task = RestoreTask{action.checkpoint, std::move(files)}] {
+    const auto written = parts_.state.write_epoch(action.epoch);
+    asio::post(parts_.core, [this, written, task] {
+      if (is_halted_) return;
+      if (written.has_value()) return parts_.engine.submit(task);
+      finish(RestoreOutcome{task.checkpoint, false, "epoch not saved: " + written.error().message});
+    });
+  });
+}
+
+void Driver::carry_out(const swarm::Forget& action) {
+  parts_.engine.submit(ForgetTask{action.id});
+}
+
+void Driver::carry_out(const swarm::StoreSnapshot& action) {
+  auto taken = snapshots_.extract(action.checkpoint);
+  BRIGADE_CHECK(!taken.empty(), "the core stores a snapshot that was never taken");
+  ++pending_stores_;
+  asio::post(parts_.pool, [this, job = std::move(taken.mapped())] {
+    auto written = parts_.checkpoints.write(*job.snapshot, job.info);
+    asio::post(parts_.core, [this, checkpoint = job.checkpoint, info = job.info,
+                             written = std::move(written)] {
+      --pending_stores_;
+      if (written.has_value()) parts_.checkpoints.add(info);
+      report(CheckpointChanged{
+          checkpoint, written.has_value() ? "stored" : "failed: " + written.error().message});
+      handle(swarm::SnapshotStored{checkpoint, written.has_value()});
+    });
+  });
+}
+
+void Driver::carry_out(const swarm::RemoveCheckpoint& action) {
+  parts_.checkpoints.remove(action.checkpoint);
+  asio::post(parts_.pool, [this, checkpoint = action.checkpoint] {
+    auto erased = parts_.checkpoints.erase(checkpoint);
+    asio::post(parts_.core, [this, checkpoint, erased = std::move(erased)] {
+      report(CheckpointChanged{
+          checkpoint, erased.has_value() ? "removed" : "failed: " + erased.error().message});
+    });
+  });
+}
+
+}  // namespace brigade::daemon

@@ -1,0 +1,105 @@
+// Drives the core: what happens becomes an event, what the core wants becomes a send, a compute
+// task or a disk job.
+//
+//   transport ──on_message──►┐                         ┌──► transport (send)
+//   engine ────on_outcome───►│ handle(now, event) ────►├──► engine (forward, backward, update, …)
+//   pool ──────(posted)─────►│   actions, in order     ├──► pool (checkpoint files, epoch)
+//   timer at next_wakeup() ─►┘                         └──► reports
+//
+// Threading: core strand only; others post. No locks. The core is never entered from inside one of
+// its own actions: whatever an action causes at once is posted.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <functional>
+#include <map>
+#include <optional>
+
+#include "base/time.hpp"
+#include "daemon/checkpoint_store.hpp"
+#include "daemon/engine.hpp"
+#include "daemon/payload_store.hpp"
+#include "daemon/report.hpp"
+#include "daemon/state_dir.hpp"
+#include "daemon/transport.hpp"
+#include "swarm/node.hpp"
+
+namespace brigade::daemon {
+
+/// The steady clock in the core's words.
+TimePoint core_now();
+
+class Driver {
+ public:
+  struct Parts {
+    boost::asio::io_context& core;   // the core strand: run by one thread
+    boost::asio::thread_pool& pool;  // the blocking pool: one thread, so that jobs keep order
+    Engine& engine;
+    StateDir& state;
+    CheckpointStore& checkpoints;
+    std::function<void(const Report&)> report;
+  };
+  Driver(const Parts& parts, const swarm::Options& options, swarm::StartState start);
+
+  TransportCallbacks transport_callbacks();
+  /// From here on the core runs. `transport` outlives the driver's last event.
+  void start(Transport& transport);
+  void on_outcome(ComputeOutcome outcome);
+  void request_stop(TimePoint deadline);
+  /// No event reaches the core any more.
+  void halt();
+
+  swarm::Status status() const { return node_.status(); }
+  const PayloadStore& payloads() const { return payloads_; }
+  /// Snapshots that are still on their way to the disk.
+  std::size_t pending_stores() const { return pending_stores_; }
+
+ private:
+  void handle(const swarm::Event& event);
+  void pump();
+  void arm_timer();
+  void report(const Report& report) { parts_.report(report); }
+
+  // From outside, into events.
+  void on_message(const NodeId& from, swarm::Message message, std::optional<PayloadData> payload);
+  void finish(ForwardOutcome outcome);
+  void finish(BackwardOutcome outcome);
+  void finish(const UpdateOutcome& outcome);
+  void finish(SnapshotOutcome outcome);
+  void finish(const RestoreOutcome& outcome);
+  void finish(const RejectedOutcome& outcome);
+  void finish(const FailedOutcome& outcome);
+
+  // From the core, outwards.
+  void carry_out(const swarm::Send& action);
+  void carry_out(const swarm::Release& action);
+  void carry_out(const swarm::RunForward& action);
+  void carry_out(const swarm::RunBackward& action);
+  void carry_out(const swarm::RunUpdate& action);
+  void carry_out(const swarm::RunSnapshot& action);
+  void carry_out(const swarm::RunRestore& action);
+  void carry_out(const swarm::Forget& action);
+  void carry_out(const swarm::StoreSnapshot& action);
+  void carry_out(const swarm::RemoveCheckpoint& action);
+  template <class Reported>
+  void carry_out(const Reported& action) {
+    report(action);
+  }
+  std::optional<PayloadData> bytes_of(const swarm::Payload& payload) const;
+
+  Parts parts_;
+  swarm::Node node_;
+  PayloadStore payloads_;
+  Transport* transport_ = nullptr;
+  boost::asio::steady_timer timer_;
+  TimePoint armed_for_ = kNever;
+  NodeId input_origin_;  // who sent what the compute thread works on now
+  NodeId gradient_origin_;
+  std::map<swarm::CheckpointId, SnapshotOutcome> snapshots_;  // taken, not stored; the core bounds
+  std::size_t pending_stores_ = 0;
+  bool is_halted_ = false;
+};
+
+}  // namespace brigade::daemon

@@ -1,0 +1,41 @@
+// What the driver tells about itself: feeds the log, the control service and systemd. Nothing is
+// decided by it.
+#pragma once
+
+#include <string>
+#include <variant>
+
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "daemon/transport.hpp"
+#include "stage_runtime/stage.hpp"
+#include "swarm/action.hpp"
+
+namespace brigade::daemon {
+
+struct LinkChanged {
+  PeerAddress peer;
+  bool is_linked = false;
+  std::string reason;  // why it went down
+};
+struct UpdateApplied {
+  Version version;
+  stage::UpdateReport report;
+};
+struct CheckpointChanged {
+  swarm::CheckpointId checkpoint;
+  std::string change;  // taken, stored, failed: …, removed, restored
+};
+struct Warned {
+  std::string text;
+};
+/// The node can't go on; the daemon stops with this error.
+struct Failed {
+  Error error;
+};
+
+using Report = std::variant<swarm::PhaseChanged, swarm::StepReported, swarm::EvalReported,
+                            swarm::Committed, swarm::Repeated, swarm::Misbehaved, LinkChanged,
+                            UpdateApplied, CheckpointChanged, Warned, Failed>;
+
+}  // namespace brigade::daemon

@@ -1,0 +1,197 @@
+#include "daemon/settings.hpp"
+
+#include <algorithm>
+#include <cstdlib>
+#include <limits>
+
+#include "config/methods.hpp"
+#include "fmt/format.h"
+
+namespace brigade::daemon {
+
+namespace {
+
+// Of a run's micro-batches, where swarm.toml says nothing (docs/method.md).
+constexpr double kWarmupShare = 0.06;
+constexpr double kCorrectionShare = 0.14;
+// Of a run without end: the paper's numbers, since there is no length to take a share of.
+constexpr std::uint64_t kEndlessWarmup = 3000;
+constexpr std::uint64_t kEndlessCorrection = 7000;
+// Without an end, checkpoints still come.
+constexpr std::uint64_t kEndlessCheckpointEvery = 1000;
+
+std::uint64_t share_of(std::uint64_t steps, double share) {
+  return static_cast<std::uint64_t>(static_cast<double>(steps) * share);
+}
+
+std::uint64_t to_updates(std::uint64_t microbatches, std::uint32_t accumulate) {
+  return (microbatches + accumulate - 1) / accumulate;
+}
+
+bool is_synchronous(const config::SwarmConfig& swarm) {
+  const auto* method = config::find_method(swarm.method.name);
+  return method != nullptr && method->is_synchronous;
+}
+
+std::uint64_t checkpoint_every(const config::RunConfig& run) {
+  if (run.checkpoint_every > 0) return run.checkpoint_every;
+  if (run.steps == 0) return kEndlessCheckpointEvery;
+  constexpr std::uint64_t kCheckpointsARun = 10;
+  return std::max<std::uint64_t>(run.steps / kCheckpointsARun, 1);
+}
+
+void set_tau(stage::MethodSettings& settings, const std::string& tau) {
+  if (tau == "measured") {
+    settings.tau_source = stage::TauSource::kMeasured;
+  } else if (tau == "nominal") {
+    settings.tau_source = stage::TauSource::kNominal;
+  } else {
+    settings.tau_source = stage::TauSource::kFixed;
+    settings.tau_fixed = std::strtod(tau.c_str(), nullptr);  // config checked that it is a number
+  }
+}
+
+}  // namespace
+
+stage::ModelShape to_model_shape(const config::ModelConfig& model) {
+  return {.vocabulary = model.vocabulary,
+          .context = model.context,
+          .width = model.width,
+          .blocks = model.blocks,
+          .heads = model.heads,
+          .tied_head = model.tied_head,
+          .layer_norm_epsilon = model.layer_norm_epsilon,
+          .init_std = model.init_std};
+}
+
+Result<stage::Slice> to_slice(const config::SwarmConfig& swarm, std::uint32_t stage,
+                              const stage::SliceCost& cost) {
+  if (stage >= swarm.stages)
+    return make_error(ErrorCode::kBadInput,
+                      fmt::format("stage {} does not exist in a swarm of {} stages: set 'stage' in "
+                                  "node.toml to 0 … {}",
+                                  stage, swarm.stages, swarm.stages - 1));
+  const swarm::ModelCost whole{cost.embedding, cost.head,
+                               std::vector<double>(swarm.model.blocks, cost.block)};
+  auto ranges = swarm.split.empty() ? swarm::plan_stages(whole, swarm.stages)
+                                    : swarm::split_stages(swarm.split, swarm.model.blocks);
+  if (ranges.has_error()) return ranges.error();
+  const swarm::StageRange range = (*ranges)[stage];
+  return stage::Slice{stage, swarm.stages, range.first_block, range.blocks};
+}
+
+stage::MethodSettings to_method_settings(const config::SwarmConfig& swarm) {
+  const auto& method = swarm.method;
+  const std::uint64_t steps = swarm.run.steps;
+  const bool is_endless = steps == 0;
+  const std::uint64_t warmup = method.warmup > 0 ? method.warmup
+                               : is_endless      ? kEndlessWarmup
+                                                 : share_of(steps, kWarmupShare);
+  const std::uint64_t correction = method.correction > 0 ? method.correction
+                                   : is_endless          ? kEndlessCorrection
+                                                         : share_of(steps, kCorrectionShare);
+  stage::MethodSettings settings{
+      .name = method.name,
+      .accumulate = method.accumulate,
+      .learning_rate = method.learning_rate,
+      .final_ratio = method.final_ratio,
+      // Without an end the cosine never gets anywhere: the rate stays at its peak.
+      .total_updates = is_endless ? std::numeric_limits<std::uint64_t>::max()
+                                  : to_updates(steps, method.accumulate),
+      .warmup_updates = to_updates(warmup, method.accumulate),
+      .correction_updates = to_updates(correction, method.accumulate),
+      .weight_decay = method.weight_decay,
+      .clip = method.clip,
+      .beta1 = method.beta1,
+      .beta2 = method.beta2,
+      .epsilon = method.epsilon,
+      .momentum_decay = method.momentum_decay};
+  set_tau(settings, method.tau);
+  return settings;
+}
+
+stage::StageOptions to_stage_options(const config::SwarmConfig& swarm,
+                                     const config::NodeConfig& node, const stage::Slice& slice) {
+  return {.model = to_model_shape(swarm.model),
+          .slice = slice,
+          .method = to_method_settings(swarm),
+          .seed = swarm.run.seed,
+          .batch = swarm.run.batch,
+          .tokens = swarm.run.context,
+          .recompute = swarm.method.recompute == "on",
+          .device = node.device,
+          .threads = node.threads};
+}
+
+swarm::Options to_core_options(const config::SwarmConfig& swarm, const NodeId& self,
+                               std::uint32_t stage, std::uint64_t eval_batches) {
+  const auto bounded = [eval_batches](std::uint64_t wanted) {
+    constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
+    return static_cast<std::uint32_t>(std::min({wanted, eval_batches, kMost}));
+  };
+  return {.self = self,
+          .stage = StageIndex(stage),
+          .stages = swarm.stages,
+          .head = HeadIndex(0),
+          .seed = swarm.run.seed,
+          .schedule = is_synchronous(swarm) ? swarm::Schedule::kGpipe : swarm::Schedule::kAsync,
+          .lock_step = swarm.run.lock_step,
+          .window = swarm.run.window > 0 ? swarm.run.window : swarm.stages,
+          .accumulate = swarm.method.accumulate,
+          .steps = swarm.run.steps,
+          .checkpoint_every = checkpoint_every(swarm.run),
+          .keep_checkpoints = swarm.run.keep_checkpoints,
+          .eval_every = eval_batches > 0 ? swarm.run.eval_every : 0,
+          .eval_batches = bounded(swarm.run.eval_batches),
+          .final_eval_batches = bounded(eval_batches),
+          .eval_on_resume = eval_batches > 0};
+}
+
+StageShape to_stage_shape(const config::SwarmConfig& swarm, const stage::Slice& slice) {
+  return {.batch = swarm.run.batch,
+          .tokens = swarm.run.context,
+          .width = swarm.model.width,
+          .vocabulary = swarm.model.vocabulary,
+          .is_head = slice.is_head(),
+          .is_tail = slice.is_tail()};
+}
+
+TokenSourceOptions to_token_source_options(const config::SwarmConfig& swarm) {
+  return {.train = swarm.data.train,
+          .validation = swarm.data.validation,
+          .seed = swarm.run.seed,
+          .vocabulary = swarm.model.vocabulary,
+          .batch = swarm.run.batch,
+          .tokens = swarm.run.context};
+}
+
+Result<std::vector<PeerAddress>> to_peers(const config::SwarmConfig& swarm,
+                                          const config::NodeConfig& node, const NodeId& self) {
+  std::vector<PeerAddress> peers;
+  for (const config::PeerConfig& peer : node.peers) {
+    NodeId id;
+    if (!from_hex(peer.id, id))
+      return make_error(ErrorCode::kBadInput,
+                        fmt::format("peer id '{}' is not 64 hexadecimal digits: take it from "
+                                    "brigaded --show-id on that node",
+                                    peer.id));
+    if (id == self)
+      return make_error(
+          ErrorCode::kBadInput,
+          fmt::format("peer {} is this node itself: remove it from [[peers]]", to_short(id)));
+    if (peer.stage >= swarm.stages)
+      return make_error(ErrorCode::kBadInput,
+                        fmt::format("peer {} has stage {}, but the swarm has {} stages",
+                                    to_short(id), peer.stage, swarm.stages));
+    peers.push_back({id, peer.address, StageIndex(peer.stage)});
+  }
+  return peers;
+}
+
+std::uint32_t in_flight_at_most(const config::SwarmConfig& swarm, std::uint32_t stage) {
+  if (is_synchronous(swarm)) return swarm.method.accumulate;
+  const std::uint32_t window = swarm.run.window > 0 ? swarm.run.window : swarm.stages;
+  return window > stage ? window - stage : 1;
+}
+
+}  // namespace brigade::daemon

@@ -1,0 +1,160 @@
+#include "daemon/stage_worker.hpp"
+
+#include <algorithm>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#include "base/check.hpp"
+#include "fmt/format.h"
+
+namespace brigade::daemon {
+
+namespace {
+
+Result<> check_shape(const PayloadShape& got, const PayloadShape& wanted) {
+  if (got == wanted) return {};
+  return make_error(
+      ErrorCode::kProtocol,
+      fmt::format("its shape is ({}, {}, {}){} where this stage wants ({}, {}, {}){}", got.batch,
+                  got.tokens, got.width, got.has_tokens ? " with tokens" : "", wanted.batch,
+                  wanted.tokens, wanted.width, wanted.has_tokens ? " with tokens" : ""));
+}
+
+/// The bytes of a stage's answer, given to gRPC without a copy.
+grpc::Slice into_slice(stage::Bytes bytes) {
+  std::byte* data = bytes.data.release();
+  return grpc::Slice(
+      data, bytes.size, [](void* pointer) { delete[] static_cast<std::byte*>(pointer); }, data);
+}
+
+/// A stage's error about what it was given is the sender's; any other is our own failure.
+ComputeOutcome failure(const MicrobatchId& id, swarm::Direction direction, Error error) {
+  if (error.code == ErrorCode::kProtocol)
+    return RejectedOutcome{id, direction, std::move(error.message)};
+  return FailedOutcome{std::move(error)};
+}
+
+}  // namespace
+
+StageWorker::StageWorker(const StageShape& shape, std::unique_ptr<stage::Stage> stage,
+                         std::unique_ptr<TokenSource> source)
+    : shape_(shape), stage_(std::move(stage)), source_(std::move(source)) {
+  BRIGADE_CHECK(!shape_.is_head || source_ != nullptr, "a head without data");
+}
+
+std::optional<ComputeOutcome> StageWorker::carry_out(const ComputeTask& task) {
+  return std::visit(
+      [this](const auto& one) -> std::optional<ComputeOutcome> {
+        using Task = std::decay_t<decltype(one)>;
+        if constexpr (std::is_same_v<Task, ForwardTask>) return forward(one);
+        if constexpr (std::is_same_v<Task, BackwardTask>) return backward(one);
+        if constexpr (std::is_same_v<Task, UpdateTask>) return update(one);
+        if constexpr (std::is_same_v<Task, SnapshotTask>) return snapshot(one);
+        if constexpr (std::is_same_v<Task, RestoreTask>) return restore(one);
+        if constexpr (std::is_same_v<Task, ForgetTask>) stage_->forget(one.id);
+        return std::nullopt;
+      },
+      task);
+}
+
+Result<StageWorker::Input> StageWorker::decode(const MicrobatchId& id,
+                                               const std::optional<PayloadData>& payload) {
+  if (shape_.is_head) return Input{{}, source_->draw(id)};
+  if (!payload) return make_error(ErrorCode::kProtocol, "it came without bytes");
+  BRIGADE_TRY(check_shape(payload->shape, {.codec = Codec::kFp32,
+                                           .batch = shape_.batch,
+                                           .tokens = shape_.tokens,
+                                           .width = shape_.width,
+                                           .has_tokens = true}));
+  const auto bytes = payload->token_bytes();
+  Input input{payload->tensor(), std::vector<std::int32_t>(bytes.size() / sizeof(std::int32_t))};
+  std::memcpy(input.tokens.data(), bytes.data(), bytes.size());
+  const auto stranger = std::find_if(input.tokens.begin(), input.tokens.end(), [&](auto token) {
+    return token < 0 || static_cast<std::uint32_t>(token) >= shape_.vocabulary;
+  });
+  if (stranger != input.tokens.end())
+    return make_error(ErrorCode::kProtocol,
+                      fmt::format("it holds token id {}, past the vocabulary of {}", *stranger,
+                                  shape_.vocabulary));
+  return input;
+}
+
+Result<PayloadData> StageWorker::encode_activation(const stage::Bytes& activation,
+                                                   const std::vector<std::int32_t>& tokens) const {
+  const PayloadShape shape{.codec = Codec::kFp32,
+                           .batch = shape_.batch,
+                           .tokens = shape_.tokens,
+                           .width = shape_.width,
+                           .has_tokens = true};
+  BRIGADE_CHECK(activation.size == shape.tensor_bytes(), "a stage answered in another shape");
+  PayloadBuffer buffer(shape.total_bytes());
+  if (!buffer.is_valid())
+    return make_error(ErrorCode::kLimit, fmt::format("no memory for an activation of {} bytes; "
+                                                     "use a smaller batch or window",
+                                                     shape.total_bytes()));
+  const auto out = buffer.bytes();
+  std::memcpy(out.data(), activation.data.get(), activation.size);
+  std::memcpy(out.data() + activation.size, tokens.data(), out.size() - activation.size);
+  const std::uint64_t checksum = payload_checksum(out);
+  return PayloadData{shape, std::move(buffer).into_slice(), checksum};
+}
+
+ComputeOutcome StageWorker::forward(const ForwardTask& task) {
+  auto input = decode(task.id, task.input);
+  if (input.has_error())
+    return failure(task.id, swarm::Direction::kForward, std::move(input).error());
+  auto result = stage_->forward(task.id, input->activation, input->tokens, task.keeps);
+  if (result.has_error())
+    return failure(task.id, swarm::Direction::kForward, std::move(result).error());
+  if (shape_.is_tail)
+    return ForwardOutcome{task.id, std::nullopt, {result->loss.nats, result->loss.tokens}};
+  auto output = encode_activation(result->activation, input->tokens);
+  if (output.has_error()) return FailedOutcome{std::move(output).error()};
+  return ForwardOutcome{task.id, std::move(output).value(), {}};
+}
+
+ComputeOutcome StageWorker::backward(const BackwardTask& task) {
+  const PayloadShape shape{.codec = Codec::kFp32,
+                           .batch = shape_.batch,
+                           .tokens = shape_.tokens,
+                           .width = shape_.width,
+                           .has_tokens = false};
+  auto input = decode(task.id, task.input);
+  if (input.has_error()) return FailedOutcome{std::move(input).error()};  // the forward took it
+  std::span<const std::byte> gradient;
+  if (!shape_.is_tail) {
+    const auto fits = task.gradient
+                          ? check_shape(task.gradient->shape, shape)
+                          : Result<>(make_error(ErrorCode::kProtocol, "it came without bytes"));
+    if (fits.has_error()) return failure(task.id, swarm::Direction::kBackward, fits.error());
+    gradient = task.gradient->tensor();
+  }
+  auto result = stage_->backward(task.id, input->activation, input->tokens, gradient);
+  if (result.has_error())
+    return failure(task.id, swarm::Direction::kBackward, std::move(result).error());
+  if (shape_.is_head) return BackwardOutcome{task.id, std::nullopt};
+  BRIGADE_CHECK(result->size == shape.tensor_bytes(), "a stage answered in another shape");
+  const std::uint64_t checksum = payload_checksum(result->view());
+  return BackwardOutcome{task.id,
+                         PayloadData{shape, into_slice(std::move(result).value()), checksum}};
+}
+
+ComputeOutcome StageWorker::update(const UpdateTask& task) {
+  const auto report = stage_->update(task.order);
+  if (report.has_error()) return FailedOutcome{report.error()};
+  return UpdateOutcome{Version(task.order.update + 1), *report};
+}
+
+ComputeOutcome StageWorker::snapshot(const SnapshotTask& task) {
+  return SnapshotOutcome{task.checkpoint, task.info, stage_->snapshot()};
+}
+
+ComputeOutcome StageWorker::restore(const RestoreTask& task) {
+  stage_->forget_all();
+  const auto restored = task.files.empty() ? stage_->reset() : stage_->restore(task.files);
+  return RestoreOutcome{task.checkpoint, restored.has_value(),
+                        restored.has_error() ? restored.error().message : std::string{}};
+}
+
+}  // namespace brigade::daemon

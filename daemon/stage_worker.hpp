@@ -1,0 +1,60 @@
+// Carries out compute tasks on a stage: decodes what came over the wire, encodes what goes out.
+//
+// What a peer sent is believed only after its shape fits this stage and its token ids lie in the
+// vocabulary; values are checked by the stage. Anything else is a RejectedOutcome.
+// Copies: an activation is copied once, to lie in one piece with its tokens; a gradient not at all.
+// Threading: one thread at a time (the engine's).
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "daemon/compute_task.hpp"
+#include "daemon/token_source.hpp"
+
+namespace brigade::daemon {
+
+/// What every tensor at this stage must look like.
+struct StageShape {
+  std::uint32_t batch = 0;       // B
+  std::uint32_t tokens = 0;      // T
+  std::uint32_t width = 0;       // D
+  std::uint32_t vocabulary = 0;  // token ids are below
+  bool is_head = false;
+  bool is_tail = false;
+};
+
+class StageWorker {
+ public:
+  /// `source` is needed at the head, and nowhere else.
+  StageWorker(const StageShape& shape, std::unique_ptr<stage::Stage> stage,
+              std::unique_ptr<TokenSource> source);
+
+  /// Empty for a ForgetTask.
+  std::optional<ComputeOutcome> carry_out(const ComputeTask& task);
+  const stage::Stage& stage() const { return *stage_; }
+
+ private:
+  ComputeOutcome forward(const ForwardTask& task);
+  ComputeOutcome backward(const BackwardTask& task);
+  ComputeOutcome update(const UpdateTask& task);
+  ComputeOutcome snapshot(const SnapshotTask& task);
+  ComputeOutcome restore(const RestoreTask& task);
+
+  /// Activation and tokens of one micro-batch.
+  struct Input {
+    std::span<const std::byte> activation;
+    std::vector<std::int32_t> tokens;
+  };
+  Result<Input> decode(const MicrobatchId& id, const std::optional<PayloadData>& payload);
+  Result<PayloadData> encode_activation(const stage::Bytes& activation,
+                                        const std::vector<std::int32_t>& tokens) const;
+
+  StageShape shape_;
+  std::unique_ptr<stage::Stage> stage_;
+  std::unique_ptr<TokenSource> source_;
+};
+
+}  // namespace brigade::daemon
