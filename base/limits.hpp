@@ -28,7 +28,8 @@ inline constexpr std::uint32_t kMaxKeptGradients = 4096;  // applied, not yet ac
 inline constexpr std::uint32_t kMaxAppliedAhead = 4096;   // applied beyond the oldest that is not
 inline constexpr std::uint32_t kMaxOffers = 16;           // checkpoints named in one beacon
 inline constexpr std::uint32_t kMaxHeadsInSwarm = 256;
-inline constexpr std::uint32_t kMaxThreads = 1024;  // of one device's computation
+inline constexpr std::uint32_t kMaxEpoch = 1'000'000'000;  // resumes of one swarm
+inline constexpr std::uint32_t kMaxThreads = 1024;         // of one device's computation
 
 // Wire.
 inline constexpr std::size_t kMaxFrameHeaderBytes = 64 * 1024;
@@ -51,6 +52,7 @@ inline constexpr std::size_t kMaxWatchQueue = 4096;  // events that wait for one
 // Files.
 inline constexpr std::size_t kMaxConfigBytes = 1024 * 1024;
 inline constexpr std::size_t kMaxSafetensorsHeaderBytes = 100u * 1024 * 1024;
+inline constexpr std::size_t kMaxTensorRank = 8;
 inline constexpr std::size_t kMaxManifestBytes = 1024 * 1024;
 inline constexpr std::uint64_t kMaxTokens = 1ULL << 48;     // of one token file
 inline constexpr std::uint64_t kMaxTextBytes = 1ULL << 52;  // behind one token file
