@@ -118,6 +118,10 @@ struct CheckpointInfo {
   std::uint64_t next_sequence = 0;
   std::vector<std::uint64_t> applied_ahead;
   std::uint64_t version = 0;  // updates
+  // Of the snapshot: write_snapshot() stores what the stage is, whatever stands here, and
+  // verify_checkpoint() reads it back.
+  ModelShape model;
+  Slice slice;
 };
 
 class Stage {
