@@ -6,12 +6,15 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
+#include "stage_runtime/data/token_file.hpp"
 
 namespace brigade::stage {
 
+/// Ids are 0 … vocabulary() − 1. One thread at a time.
 class Tokenizer {
  public:
   /// "bytes", or the path of a sentencepiece model.
@@ -19,31 +22,16 @@ class Tokenizer {
   virtual ~Tokenizer() = default;
   virtual std::uint32_t vocabulary() const = 0;
   virtual std::vector<std::int32_t> encode(std::string_view text) const = 0;
+  /// Ids outside the vocabulary are left out.
   virtual std::string decode(std::span<const std::int32_t> ids) const = 0;
   virtual std::string name() const = 0;
 };
 
-struct PrepareOptions {
-  std::vector<std::filesystem::path> inputs;  // text files or folders (walked in sorted order)
-  std::filesystem::path out;                  // folder: train.bin, val.bin and their manifests
-  std::string tokenizer = "bytes";
-  double validation_share = 0.1;  // the last part of the text, never drawn from
-};
+/// The tokeniser that a manifest names: built in, or a model beside the token file.
+Result<std::unique_ptr<Tokenizer>> open_tokenizer(const TokenManifest& manifest,
+                                                  const std::filesystem::path& token_file);
 
-struct PrepareReport {
-  std::uint64_t files = 0, skipped_files = 0, text_bytes = 0;
-  std::uint64_t train_tokens = 0, validation_tokens = 0;
-  std::uint32_t vocabulary = 0;
-  std::vector<std::string> notes;  // skipped: binary, empty, unreadable
-};
-
-/// Writes token files and manifests atomically. Binary and empty files of a folder are skipped and
-/// named; alone, they are an error.
-Result<PrepareReport> prepare_data(const PrepareOptions& options);
-
-/// Add-`add` smoothed byte bigram model fitted on `train`, judged on `validation`: nats a byte.
-/// The yardstick that `brigade local` prints beside the validation loss.
-Result<double> bigram_loss(std::span<const std::uint8_t> train,
-                           std::span<const std::uint8_t> validation, double add = 0.1);
+/// All of a token file as text again.
+std::string text_of(const TokenFile& file, const Tokenizer& tokenizer);
 
 }  // namespace brigade::stage
