@@ -136,7 +136,7 @@ bool is_address(std::string_view text) {
   if (colon == std::string_view::npos || colon == 0) return false;
   const std::string_view host = text.substr(0, colon);
   const bool is_bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (host.find(':') != std::string_view::npos && !is_bracketed) return false;
+  if (host.find_first_of(":[]") != std::string_view::npos && !is_bracketed) return false;
   const auto port = whole(text.substr(colon + 1));
   return port && *port <= kMaxPort && host.find_first_of(" \t/") == std::string_view::npos;
 }

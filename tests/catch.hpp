@@ -11,3 +11,15 @@
 #if CATCH_VERSION_MAJOR >= 3
 using Catch::Approx;
 #endif
+
+#include <string>
+
+#include "base/result.hpp"
+
+/// REQUIRE(result) shows the error of a failure; values need not be printable.
+template <class T>
+struct Catch::StringMaker<brigade::Result<T>> {
+  static std::string convert(const brigade::Result<T>& result) {
+    return result ? "a value" : "error: " + result.error().message;
+  }
+};
