@@ -1,0 +1,12 @@
+// The methods, one file each; registry.cpp lists them by name.
+#pragma once
+
+#include "stage_runtime/method/method.hpp"
+
+namespace brigade::stage {
+
+extern const Method kNesterov;
+extern const Method kGpipe;
+extern const Method kOneForwardOneBackward;
+
+}  // namespace brigade::stage

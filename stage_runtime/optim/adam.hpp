@@ -1,0 +1,60 @@
+// AdamW and NAdam as one fused pass over flat buffers. Plain C++, compiled once for each of
+// AVX-512, AVX2 and the baseline and chosen at load time; without contraction into fused
+// multiply-adds, so that every machine computes the same bits.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace brigade::stage {
+
+/// One step, its scalars prepared in double:
+///   g'  = gradient_scale · g                   (mean over micro-batches and clipping in one
+///   factor) p   = p · decay                            (decay = 1 − lr·λ) m   = beta1·m +
+///   (1−beta1)·g'               v = beta2·v + (1−beta2)·g'² den = sqrt(v)·inverse_sqrt_bias2 +
+///   epsilon p  −= (gradient_step·g' + momentum_step·m) / den
+/// The CUDA kernels take the same numbers (cuda/kernels.h).
+struct AdamStep {
+  float gradient_scale = 1;
+  float decay = 1;
+  float beta1 = 0;
+  float beta2 = 0;
+  float one_minus_beta1 = 1;  // from double: 1 − 0.999 in float is off by 1e-5 of itself
+  float one_minus_beta2 = 1;
+  float inverse_sqrt_bias2 = 1;
+  float epsilon = 0;
+  float gradient_step = 0;
+  float momentum_step = 0;
+};
+
+/// What an optimiser remembers beside its moments.
+struct OptimizerCounters {
+  std::uint64_t steps = 0;   // t
+  double beta1_product = 1;  // Π β1_s: β1^t where β1 is constant
+  double mu_product = 1;     // M_t = Π μ_s of NAdam
+};
+
+struct AdamSettings {
+  double learning_rate = 0;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  double weight_decay = 0;
+  double momentum_decay = 0;  // ψ, NAdam only
+  double gradient_scale = 1;
+};
+
+/// Decoupled weight decay; bias correction of both moments (as torch.optim.AdamW).
+AdamStep adamw_scalars(const AdamSettings& settings, OptimizerCounters& counters);
+
+/// METHOD.md, "NAdam, as used" (as torch.optim.NAdam with decoupled weight decay): gradient_step =
+/// lr(1−μ_t)/(1−M_t), momentum_step = lr·μ_{t+1}/(1−M_t·μ_{t+1}); m is not divided by 1−β1^t.
+AdamStep nadam_scalars(const AdamSettings& settings, OptimizerCounters& counters);
+
+/// Reads p, g, m, v; writes p, m, v and sets g to zero.
+void adam_pass(float* p, float* g, float* m, float* v, std::size_t count, const AdamStep& step);
+
+/// Σ g², in double and in a fixed order; not finite if an element is not.
+double sum_of_squares(const float* g, std::size_t count);
+
+}  // namespace brigade::stage

@@ -1,0 +1,333 @@
+#include "stage_runtime/stage.hpp"
+
+#include <ATen/core/Tensor.h>
+#include <ATen/ops/empty.h>
+#include <c10/core/InferenceMode.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <unordered_map>
+
+#include "base/check.hpp"
+#include "base/limits.hpp"
+#include "stage_runtime/arena.hpp"
+#include "stage_runtime/checkpoint.hpp"
+#include "stage_runtime/codec.hpp"
+#include "stage_runtime/initial_weights.hpp"
+#include "stage_runtime/method/method.hpp"
+#include "stage_runtime/optim/schedule.hpp"
+#include "stage_runtime/slice_model.hpp"
+#include "stage_runtime/token_batch.hpp"
+
+namespace brigade::stage {
+namespace {
+
+/// Runs `body` without autograd and turns foreign exceptions into errors: the only such place here.
+template <class Body>
+auto guarded(const Slice& slice, const char* what, const Body& body) -> decltype(body()) {
+  try {
+    const c10::InferenceMode no_autograd;
+    return body();
+  } catch (const std::bad_alloc&) {
+    return make_error(ErrorCode::kLimit,
+                      fmt::format("stage {}: {}: out of memory; use recompute, a smaller batch or "
+                                  "more stages",
+                                  slice.stage, what));
+  } catch (const std::exception& error) {
+    const std::string_view text = error.what();
+    return make_error(ErrorCode::kUnsupported, fmt::format("stage {}: {}: {}", slice.stage, what,
+                                                           text.substr(0, text.find('\n'))));
+  }
+}
+
+/// Tensor (N, D) as bytes for the wire.
+Bytes encode(const at::Tensor& tensor) {
+  const at::Tensor rows = tensor.to(at::kCPU, at::kFloat).contiguous();
+  return encode_fp32({rows.const_data_ptr<float>(), static_cast<std::size_t>(rows.numel())});
+}
+
+class LocalStage final : public Stage {
+ public:
+  LocalStage(const StageOptions& options, const Method& method, std::unique_ptr<Device> device)
+      : options_(options),
+        method_(method),
+        device_(std::move(device)),
+        layout_(Layout::make(options.model, options.slice)),
+        arena_(Arena::make(layout_, *device_)),
+        weights_(ModelTensors::view(layout_, options.slice, arena_.compute_weights())),
+        gradients_(ModelTensors::view(layout_, options.slice, arena_.gradients)) {}
+
+  Result<ForwardResult> forward(const MicrobatchId& id, std::span<const std::byte> activation,
+                                std::span<const std::int32_t> tokens, bool keeps) override;
+  Result<Bytes> backward(const MicrobatchId& id, std::span<const std::byte> input,
+                         std::span<const std::int32_t> tokens,
+                         std::span<const std::byte> gradient) override;
+  Result<UpdateReport> update(const UpdateOrder& order) override;
+  void forget(const MicrobatchId& id) override { kept_.erase(id); }
+  void forget_all() override;
+
+  SnapshotPtr snapshot() const override;
+  Result<> reset() override;
+  Result<> restore(std::span<const std::filesystem::path> files) override;
+
+  std::uint64_t parameters() const override { return layout_.parameter_count(); }
+  std::uint64_t param_bytes() const override { return layout_.buffer_size() * sizeof(float); }
+  std::uint64_t state_bytes() const override { return (1 + kMoments) * param_bytes(); }
+  std::uint64_t kept_bytes() const override;
+  std::uint32_t weight_versions() const override { return 1; }
+  std::string device() const override { return device_->description(); }
+
+ private:
+  struct Kept {
+    BatchShape shape;
+    SliceSaved saved;
+    std::uint64_t bytes = 0;
+    std::uint64_t version = 0;  // of the weights that the forward read
+  };
+
+  Result<TokenBatch> decode_tokens(std::span<const std::int32_t> tokens) const;
+  Result<at::Tensor> decode_rows(std::span<const std::byte> bytes, const BatchShape& shape,
+                                 const char* what) const;
+  Result<SliceInput> decode_input(const TokenBatch& batch,
+                                  std::span<const std::byte> activation) const;
+  Result<> keep(const MicrobatchId& id, const BatchShape& shape, SliceSaved saved);
+  /// What the backward of `id` reads: kept since the forward, or computed again from its input.
+  Result<Kept> take_kept(const MicrobatchId& id, std::span<const std::byte> input,
+                         std::span<const std::int32_t> tokens);
+  AdamStep prepare_step(const UpdateOrder& order, double gradient_scale, UpdateReport& report);
+  Result<> load(const HostBuffer& weights, const std::array<HostBuffer, kMoments>& moments,
+                const OptimizerCounters& counters);
+
+  StageOptions options_;
+  const Method& method_;
+  std::unique_ptr<Device> device_;
+  Layout layout_;
+  Arena arena_;
+  ModelTensors weights_;
+  ModelTensors gradients_;
+  OptimizerCounters counters_;
+  std::unordered_map<MicrobatchId, Kept> kept_;
+};
+
+Result<TokenBatch> LocalStage::decode_tokens(std::span<const std::int32_t> tokens) const {
+  return make_token_batch(options_.model, tokens, options_.tokens, device_->torch_device());
+}
+
+Result<at::Tensor> LocalStage::decode_rows(std::span<const std::byte> bytes,
+                                           const BatchShape& shape, const char* what) const {
+  at::Tensor rows = at::empty({shape.rows(), shape.width}, at::kFloat);
+  const std::span<float> out(rows.mutable_data_ptr<float>(),
+                             static_cast<std::size_t>(rows.numel()));
+  BRIGADE_TRY(decode_fp32(bytes, out, what));
+  return rows.to(device_->torch_device(), device_->compute_type());
+}
+
+Result<SliceInput> LocalStage::decode_input(const TokenBatch& batch,
+                                            std::span<const std::byte> activation) const {
+  SliceInput input{.hidden = {}, .indices = batch.indices, .targets = batch.targets};
+  if (!options_.slice.is_head()) {
+    BRIGADE_ASSIGN(input.hidden, decode_rows(activation, batch.shape, "activation"));
+  }
+  return input;
+}
+
+/// Recompute keeps nothing but, at the tail, the newest forward: its backward follows at once on
+/// the same weights, and one set of activations is what a recomputation holds anyway.
+Result<> LocalStage::keep(const MicrobatchId& id, const BatchShape& shape, SliceSaved saved) {
+  if (options_.recompute) kept_.clear();
+  if (kept_.size() >= limits::kMaxInFlight && !kept_.contains(id)) {
+    return make_error(ErrorCode::kLimit,
+                      fmt::format("stage {}: {} micro-batches are in flight; use a smaller window",
+                                  options_.slice.stage, kept_.size()));
+  }
+  const std::uint64_t bytes = saved.bytes();
+  kept_.insert_or_assign(id, Kept{shape, std::move(saved), bytes, counters_.steps});
+  return {};
+}
+
+Result<ForwardResult> LocalStage::forward(const MicrobatchId& id,
+                                          std::span<const std::byte> activation,
+                                          std::span<const std::int32_t> tokens, bool keeps) {
+  return guarded(options_.slice, "forward", [&]() -> Result<ForwardResult> {
+    BRIGADE_ASSIGN(const TokenBatch batch, decode_tokens(tokens));
+    BRIGADE_ASSIGN(const SliceInput input, decode_input(batch, activation));
+    const bool keeps_saved = keeps && (!options_.recompute || options_.slice.is_tail());
+    SliceSaved saved;
+    const SliceOutput output =
+        slice_forward(weights_, options_.slice, batch.shape, input, keeps_saved ? &saved : nullptr);
+    if (keeps_saved) BRIGADE_TRY(keep(id, batch.shape, std::move(saved)));
+
+    ForwardResult result;
+    if (options_.slice.is_tail()) {
+      result.loss = {output.nats, static_cast<std::uint32_t>(batch.shape.rows())};
+    } else {
+      result.activation = encode(output.hidden);
+    }
+    return result;
+  });
+}
+
+Result<LocalStage::Kept> LocalStage::take_kept(const MicrobatchId& id,
+                                               std::span<const std::byte> input,
+                                               std::span<const std::int32_t> tokens) {
+  if (const auto it = kept_.find(id); it != kept_.end()) {
+    Kept kept = std::move(it->second);
+    kept_.erase(it);
+    if (!options_.recompute || kept.version == counters_.steps) return kept;
+  }
+  BRIGADE_ASSIGN(const TokenBatch batch, decode_tokens(tokens));
+  BRIGADE_ASSIGN(const SliceInput decoded, decode_input(batch, input));
+  Kept kept{.shape = batch.shape, .saved = {}, .bytes = 0, .version = counters_.steps};
+  slice_forward(weights_, options_.slice, batch.shape, decoded, &kept.saved);
+  return kept;
+}
+
+Result<Bytes> LocalStage::backward(const MicrobatchId& id, std::span<const std::byte> input,
+                                   std::span<const std::int32_t> tokens,
+                                   std::span<const std::byte> gradient) {
+  return guarded(options_.slice, "backward", [&]() -> Result<Bytes> {
+    BRIGADE_ASSIGN(Kept kept, take_kept(id, input, tokens));
+    at::Tensor output_gradient;
+    if (!options_.slice.is_tail()) {
+      BRIGADE_ASSIGN(output_gradient, decode_rows(gradient, kept.shape, "gradient"));
+    }
+    const at::Tensor input_gradient =
+        slice_backward(weights_, gradients_, options_.slice, kept.shape, std::move(kept.saved),
+                       std::move(output_gradient));
+    return options_.slice.is_head() ? Bytes{} : encode(input_gradient);
+  });
+}
+
+/// The scalars of one step: scheduled rate, the method's corrections, the optimiser's counters.
+AdamStep LocalStage::prepare_step(const UpdateOrder& order, double gradient_scale,
+                                  UpdateReport& report) {
+  const MethodSettings& settings = options_.method;
+  const Delay delay = effective_delay(settings, options_.slice, order);
+  report.learning_rate =
+      scheduled_rate(settings, order.update) / method_.rate_divisor(settings, delay, order.update);
+  report.beta1 = method_.beta1(settings, options_.slice.stages, delay);
+  const AdamSettings adam{.learning_rate = report.learning_rate,
+                          .beta1 = report.beta1,
+                          .beta2 = settings.beta2,
+                          .epsilon = settings.epsilon,
+                          .weight_decay = settings.weight_decay,
+                          .momentum_decay = settings.momentum_decay,
+                          .gradient_scale = gradient_scale};
+  return method_.optimizer == OptimizerKind::kNadam ? nadam_scalars(adam, counters_)
+                                                    : adamw_scalars(adam, counters_);
+}
+
+Result<UpdateReport> LocalStage::update(const UpdateOrder& order) {
+  BRIGADE_CHECK(order.microbatches > 0);
+  return guarded(options_.slice, "update", [&]() -> Result<UpdateReport> {
+    // Guards against 0/0 where the norm is tiny; as torch's clip_grad_norm_.
+    constexpr double kClipEpsilon = 1e-6;
+    const double mean = 1.0 / order.microbatches;
+    BRIGADE_ASSIGN(const double squares, device_->sum_of_squares(arena_.gradients));
+    UpdateReport report;
+    report.gradient_norm = std::sqrt(squares) * mean;
+    if (!std::isfinite(report.gradient_norm)) {
+      arena_.gradients.zero_();
+      return make_error(ErrorCode::kUnavailable,
+                        fmt::format("stage {}: the gradient of update {} is not finite; lower "
+                                    "the learning rate or set clip",
+                                    options_.slice.stage, order.update));
+    }
+    const double clip = options_.method.clip;
+    const bool clips = clip > 0 && report.gradient_norm > clip;
+    const double factor = clips ? clip / (report.gradient_norm + kClipEpsilon) : 1.0;
+    const AdamStep step = prepare_step(order, mean * factor, report);
+    BRIGADE_TRY(device_->adam(arena_.weights, arena_.gradients, arena_.moments[0],
+                              arena_.moments[1], arena_.shadow, step));
+    return report;
+  });
+}
+
+void LocalStage::forget_all() {
+  kept_.clear();
+  const c10::InferenceMode no_autograd;
+  arena_.gradients.zero_();
+}
+
+std::uint64_t LocalStage::kept_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const auto& [id, kept] : kept_) bytes += kept.bytes;
+  return bytes;
+}
+
+SnapshotPtr LocalStage::snapshot() const {
+  auto snapshot = std::make_shared<Snapshot>();
+  snapshot->model = options_.model;
+  snapshot->slice = options_.slice;
+  snapshot->method = options_.method.name;
+  snapshot->layout = layout_;
+  snapshot->counters = counters_;
+  snapshot->weights = HostBuffer(layout_.buffer_size());
+  download(arena_.weights, snapshot->weights.span());
+  for (std::size_t i = 0; i < kMoments; ++i) {
+    snapshot->moments[i] = HostBuffer(layout_.buffer_size());
+    download(arena_.moments[i], snapshot->moments[i].span());
+  }
+  return snapshot;
+}
+
+Result<> LocalStage::load(const HostBuffer& weights,
+                          const std::array<HostBuffer, kMoments>& moments,
+                          const OptimizerCounters& counters) {
+  return guarded(options_.slice, "load", [&]() -> Result<> {
+    upload(weights.span(), arena_.weights);
+    for (std::size_t i = 0; i < kMoments; ++i) upload(moments[i].span(), arena_.moments[i]);
+    counters_ = counters;
+    forget_all();
+    return device_->refresh_shadow(arena_.weights, arena_.shadow);
+  });
+}
+
+Result<> LocalStage::reset() {
+  HostBuffer weights(layout_.buffer_size());
+  fill_initial_weights(options_.model, layout_, options_.seed, weights.span());
+  std::array<HostBuffer, kMoments> moments{HostBuffer(layout_.buffer_size()),
+                                           HostBuffer(layout_.buffer_size())};
+  for (HostBuffer& moment : moments) std::ranges::fill(moment.span(), 0.0F);
+  return load(weights, moments, {});
+}
+
+Result<> LocalStage::restore(std::span<const std::filesystem::path> files) {
+  HostBuffer weights(layout_.buffer_size());
+  std::array<HostBuffer, kMoments> moments{HostBuffer(layout_.buffer_size()),
+                                           HostBuffer(layout_.buffer_size())};
+  const RestoreTarget target{
+      options_.model, layout_, weights.span(), {moments[0].span(), moments[1].span()}};
+  BRIGADE_ASSIGN(const OptimizerCounters counters, restore_state(files, target));
+  return load(weights, moments, counters);
+}
+
+Result<> check_batch(const StageOptions& options) {
+  const bool is_batch = options.batch >= 1 && options.batch <= limits::kMaxBatch;
+  const bool is_length = options.tokens >= 1 && options.tokens <= options.model.context;
+  if (is_batch && is_length) return {};
+  return make_error(
+      ErrorCode::kBadInput,
+      fmt::format("batch of {} sequences of {} tokens is not possible; use 1 to {} "
+                  "sequences and at most the model's context of {} tokens",
+                  options.batch, options.tokens, limits::kMaxBatch, options.model.context));
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Stage>> Stage::make(const StageOptions& options) {
+  BRIGADE_TRY(check_shape(options.model));
+  BRIGADE_TRY(check_slice(options.model, options.slice));
+  BRIGADE_TRY(check_settings(options.method));
+  BRIGADE_TRY(check_batch(options));
+  BRIGADE_ASSIGN(const Method* method, find_method(options.method.name));
+  return guarded(options.slice, "set-up", [&]() -> Result<std::unique_ptr<Stage>> {
+    BRIGADE_ASSIGN(auto device, Device::open(options.device, options.threads));
+    auto stage = std::make_unique<LocalStage>(options, *method, std::move(device));
+    BRIGADE_TRY(stage->reset());
+    return std::unique_ptr<Stage>(std::move(stage));
+  });
+}
+
+}  // namespace brigade::stage
