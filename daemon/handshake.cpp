@@ -16,24 +16,26 @@ std::string short_hex(const SwarmId& swarm) {
 
 }  // namespace
 
-Result<> check_hello(const Hello& own, const Hello& peer, StageIndex expected_stage) {
-  if (peer.protocol != own.protocol) {
+Result<> check_hello(const Introduction& own, const Introduction& peer, StageIndex expected_stage) {
+  const std::string them = "node " + to_short(peer.id);
+  const std::string us = "node " + to_short(own.id);
+  if (peer.hello.protocol != own.hello.protocol) {
     return make_error(ErrorCode::kProtocol,
-                      fmt::format("it speaks protocol version {}, this node {}: install the same "
+                      fmt::format("{} speaks protocol version {}, {} speaks {}: install the same "
                                   "version of Brigade on both",
-                                  peer.protocol, own.protocol));
+                                  them, peer.hello.protocol, us, own.hello.protocol));
   }
-  if (peer.swarm != own.swarm) {
-    return make_error(ErrorCode::kProtocol,
-                      fmt::format("it belongs to swarm {}, this node to {}: give both the same "
-                                  "swarm.toml",
-                                  short_hex(peer.swarm), short_hex(own.swarm)));
+  if (peer.hello.swarm != own.hello.swarm) {
+    return make_error(
+        ErrorCode::kProtocol,
+        fmt::format("{} belongs to swarm {}, {} to swarm {}: give both the same swarm.toml", them,
+                    short_hex(peer.hello.swarm), us, short_hex(own.hello.swarm)));
   }
-  if (peer.stage != expected_stage) {
-    return make_error(ErrorCode::kProtocol,
-                      fmt::format("it hosts stage {}, this node's [[peers]] entry says {}: correct "
-                                  "one of them",
-                                  peer.stage.value(), expected_stage.value()));
+  if (peer.hello.stage != expected_stage) {
+    return make_error(
+        ErrorCode::kProtocol,
+        fmt::format("{} hosts stage {}, {} expects it at stage {}: correct one of them", them,
+                    peer.hello.stage.value(), us, expected_stage.value()));
   }
   return {};
 }

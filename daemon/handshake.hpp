@@ -13,8 +13,14 @@
 
 namespace brigade::daemon {
 
-/// kProtocol with the reason, told from the accepting side's view: it goes into the Goodbye too.
-Result<> check_hello(const Hello& own, const Hello& peer, StageIndex expected_stage);
+/// A node and what its Hello says.
+struct Introduction {
+  NodeId id;
+  Hello hello;
+};
+
+/// kProtocol with a reason that reads the same at both ends: it goes into the Goodbye.
+Result<> check_hello(const Introduction& own, const Introduction& peer, StageIndex expected_stage);
 
 /// One of two links with the same peer, as the two nodes see it alike.
 struct LinkClaim {

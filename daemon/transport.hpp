@@ -41,6 +41,7 @@ struct TransportCounters {
   std::uint64_t frames_sent = 0;
   std::uint64_t frames_received = 0;
   std::uint64_t frames_refused = 0;
+  std::uint64_t messages_dropped = 0;  // not sent: the link's queue was full
 };
 
 struct TransportCallbacks {

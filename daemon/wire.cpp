@@ -100,6 +100,7 @@ Result<PayloadPlan> plan_from(const wire::PayloadHeader& payload, bool has_token
 }
 
 void payload_to(const PayloadData& payload, wire::PayloadHeader& out) {
+  BRIGADE_CHECK(payload.shape.total_bytes() == payload.bytes.size(), "payload and shape differ");
   out.set_bytes(payload.bytes.size());
   out.set_xxh3(payload.checksum);
   out.set_codec(static_cast<wire::Codec>(payload.shape.codec));

@@ -1,0 +1,165 @@
+// Nodes with real sockets on loopback, for tests: each has its own io_context and thread, records
+// what its transport told it, and can be asked to wait for a condition with a deadline.
+#pragma once
+
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <condition_variable>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "daemon/grpc_transport.hpp"
+
+namespace brigade::daemon::testing {
+
+constexpr std::chrono::seconds kDeadline{20};  // far above what any step takes
+
+struct Heard {
+  NodeId from;
+  swarm::Message message;
+  std::optional<PayloadData> payload;
+};
+
+struct Journal {
+  std::vector<std::string> warnings;
+  std::vector<std::string> downs;
+  int ups = 0;
+  std::vector<Heard> messages;
+};
+
+inline Identity identity_or_die() {
+  return make_identity().value();
+}
+
+/// Timings that make tests quick.
+inline TransportOptions quick_options(const Identity& identity, std::uint32_t stage) {
+  TransportOptions options;
+  options.identity = identity;
+  options.swarm.fill(7);
+  options.stage = StageIndex(stage);
+  options.software = "test 1";
+  options.listen = "127.0.0.1:0";
+  options.ping_interval = std::chrono::milliseconds{50};
+  options.silence_limit = std::chrono::milliseconds{2000};
+  options.first_redial_pause = std::chrono::milliseconds{20};
+  options.longest_redial_pause = std::chrono::milliseconds{200};
+  return options;
+}
+
+class TestNode {
+ public:
+  explicit TestNode(TransportOptions options)
+      : work_(context_.get_executor()), thread_([this] { context_.run(); }) {
+    transport_ = make_grpc_transport(std::move(options), context_.get_executor(), callbacks());
+  }
+  ~TestNode() { stop(); }
+
+  Result<> start() {
+    Result<> started;
+    on_strand([&] { started = transport_->start(); });
+    return started;
+  }
+  std::string address() const { return transport_->listen_address(); }
+
+  void send(const NodeId& to, swarm::Message message, std::optional<PayloadData> payload = {}) {
+    on_strand([&] { transport_->send(to, message, std::move(payload)); });
+  }
+  std::vector<LinkInfo> links() {
+    std::vector<LinkInfo> found;
+    on_strand([&] { found = transport_->links(); });
+    return found;
+  }
+  TransportCounters counters() const { return transport_->counters(); }
+
+  /// Waits until `condition(journal)` holds; false at the deadline.
+  bool wait(const std::function<bool(const Journal&)>& condition) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, kDeadline, [&] { return condition(journal_); });
+  }
+  bool wait_for_link(int ups = 1) {
+    return wait([ups](const Journal& journal) { return journal.ups >= ups; });
+  }
+  bool wait_for_warning(const std::string& part) {
+    return wait([&](const Journal& journal) {
+      for (const std::string& line : journal.warnings) {
+        if (line.find(part) != std::string::npos) return true;
+      }
+      return false;
+    });
+  }
+  Journal journal() {
+    const std::lock_guard lock(mutex_);
+    return journal_;
+  }
+
+  /// Runs `work` on the core strand and waits for it.
+  void on_strand(const std::function<void()>& work) {
+    std::promise<void> done;
+    boost::asio::post(context_, [&] {
+      work();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+
+  void stop() {
+    if (!thread_.joinable()) return;
+    on_strand([this] { transport_->stop(); });
+    work_.reset();
+    context_.stop();
+    thread_.join();
+  }
+
+ private:
+  TransportCallbacks callbacks() {
+    TransportCallbacks callbacks;
+    callbacks.on_link_up = [this](const PeerAddress&) { change([](Journal& j) { ++j.ups; }); };
+    callbacks.on_link_down = [this](const PeerAddress&, const std::string& reason) {
+      change([&](Journal& j) { j.downs.push_back(reason); });
+    };
+    callbacks.on_message = [this](const NodeId& from, swarm::Message message,
+                                  std::optional<PayloadData> payload) {
+      change([&](Journal& j) {
+        j.messages.push_back({from, std::move(message), std::move(payload)});
+      });
+    };
+    callbacks.on_warning = [this](const std::string& text) {
+      change([&](Journal& j) { j.warnings.push_back(text); });
+    };
+    return callbacks;
+  }
+
+  void change(const std::function<void(Journal&)>& edit) {
+    const std::lock_guard lock(mutex_);
+    edit(journal_);
+    changed_.notify_all();
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Journal journal_;
+  boost::asio::io_context context_;
+  boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
+  std::unique_ptr<Transport> transport_;
+  std::thread thread_;
+};
+
+/// A payload of the shape, with bytes that depend on `seed`.
+inline PayloadData make_payload(std::uint32_t batch, std::uint32_t tokens, std::uint32_t width,
+                                bool has_tokens, unsigned seed = 1) {
+  PayloadData payload;
+  payload.shape = {Codec::kFp32, batch, tokens, width, has_tokens};
+  PayloadBuffer buffer(payload.shape.total_bytes());
+  for (std::size_t i = 0; i < buffer.bytes().size(); ++i) {
+    buffer.bytes()[i] = static_cast<std::byte>((i * 31 + seed) & 0xff);
+  }
+  payload.checksum = payload_checksum(buffer.bytes());
+  payload.bytes = std::move(buffer).into_slice();
+  return payload;
+}
+
+}  // namespace brigade::daemon::testing
