@@ -16,10 +16,10 @@
 namespace brigade::stage {
 
 struct PrepareOptions {
-  std::vector<std::filesystem::path> inputs;  // text files or folders
-  std::filesystem::path out;                  // folder: train.bin, val.bin and their manifests
-  std::string tokenizer = "bytes";            // or the path of a sentencepiece model
-  double validation_share = 0.1;              // the last part of the text, never drawn from
+  std::vector<std::filesystem::path> inputs = {};  // text files or folders
+  std::filesystem::path out = {};                  // folder: train.bin, val.bin and their manifests
+  std::string tokenizer = "bytes";                 // or the path of a sentencepiece model
+  double validation_share = 0.1;                   // the last part of the text, never drawn from
 };
 
 struct PrepareReport {
