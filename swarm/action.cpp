@@ -1,0 +1,23 @@
+#include "swarm/action.hpp"
+
+namespace brigade::swarm {
+
+const char* to_string(Phase phase) {
+  switch (phase) {
+    case Phase::kGathering:
+      return "gathering";
+    case Phase::kRestoring:
+      return "restoring";
+    case Phase::kTraining:
+      return "training";
+    case Phase::kDraining:
+      return "draining";
+    case Phase::kOver:
+      return "over";
+    case Phase::kBlocked:
+      return "blocked";
+  }
+  return "unknown";
+}
+
+}  // namespace brigade::swarm

@@ -1,0 +1,47 @@
+// Which micro-batches of one head this stage has applied in the present epoch.
+//
+// Rules
+// - A watermark and a bitmap above it: almost everything is applied in order, so memory is constant
+//   and a lookup is one bit. What is lost on the way and comes later fills a gap.
+// - Bound: limits::kMaxAppliedAhead above the watermark. Who would go beyond is refused (kBusy)
+//   and the head draws nothing beyond, since a checkpoint needs the oldest gap to close.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/limits.hpp"
+
+namespace brigade::swarm {
+
+class AppliedSet {
+ public:
+  /// The oldest that is not applied: all below are.
+  Sequence watermark() const { return watermark_; }
+  bool contains(Sequence sequence) const;
+  bool has_room_for(Sequence sequence) const {
+    return sequence.value() - watermark_.value() < limits::kMaxAppliedAhead ||
+           sequence < watermark_;
+  }
+  /// Once each, and only where there is room: both are checked.
+  void insert(Sequence sequence);
+  /// All at or above `first` that are applied, ascending: the range that a checkpoint adds.
+  std::vector<Sequence> from(Sequence first) const;
+
+ private:
+  static constexpr std::uint32_t kWordBits = 64;
+  static_assert(limits::kMaxAppliedAhead % kWordBits == 0);
+
+  std::uint64_t bit(Sequence sequence) const { return 1ULL << (sequence.value() % kWordBits); }
+  std::size_t word(Sequence sequence) const {
+    return sequence.value() % limits::kMaxAppliedAhead / kWordBits;
+  }
+
+  Sequence watermark_;
+  Sequence end_;  // above the highest applied
+  std::array<std::uint64_t, limits::kMaxAppliedAhead / kWordBits> ahead_{};
+};
+
+}  // namespace brigade::swarm

@@ -1,0 +1,86 @@
+#include "swarm/helm.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+
+namespace brigade::swarm {
+namespace {
+
+/// As many as keep the line busy: the window, or a line full where the schedule has no window.
+std::uint32_t evaluation_window(const Options& options) {
+  const bool has_window = options.schedule == Schedule::kAsync && !options.lock_step;
+  return has_window ? options.window : std::min(options.stages, limits::kMaxWindow);
+}
+
+}  // namespace
+
+Helm::Helm(Shared& shared, Evaluation& evaluation)
+    : shared_(shared),
+      evaluation_(evaluation),
+      draw_(shared.options),
+      evaluation_window_(evaluation_window(shared.options)) {}
+
+void Helm::enter_epoch() {
+  view_ = View{};
+  draw_.restart(shared_.epoch.from.position);
+  evaluation_.restart(shared_.epoch.from.position);
+}
+
+std::optional<std::uint64_t> Helm::steer() {
+  if (!shared_.epoch.final_count) {
+    evaluation_.on_applied(shared_.position());
+  } else if (view_.is_line_drained && wants_final_evaluation()) {
+    evaluation_.start_final(shared_.position());
+  }
+  if (const auto report = evaluation_.take_report()) shared_.actions.push(*report);
+  const auto final_count = draw_.final_count(view_.is_stopping);
+  if (!final_count) return std::nullopt;
+  return shared_.epoch.from.position + *final_count;
+}
+
+bool Helm::draw() {
+  if (draw_evaluation()) return true;
+  const Ledger::Counts counts = shared_.ledger.counts();
+  Draw::View view;
+  view.is_ready = view_.is_ready;
+  view.is_stopping = view_.is_stopping || shared_.epoch.final_count.has_value();
+  view.is_evaluating_first =
+      evaluation_.comes_first() ||
+      (shared_.options.lock_step && evaluation_.has_batch_to_send() && !view_.is_stopping);
+  view.is_forward_turn = shared_.tasks.is_forward_turn();
+  view.is_update_due = !view_.is_at_cut;
+  view.in_flight = counts.in_flight;
+  view.evaluations = counts.evaluations;
+  view.watermark = shared_.ledger.watermark();
+  const Draw::Decision decision = draw_.decide(view);
+  waiting_for_ = decision.reason;
+  if (!decision.draws) return false;
+  const auto [sequence, group] = draw_.take();
+  const bool is_admitted = shared_.tasks.admit(group, sequence);
+  BRIGADE_CHECK(is_admitted, "the head drew against its own schedule");
+  open({shared_.epoch.epoch, shared_.options.head, sequence, MicrobatchId::Kind::kTrain}, group);
+  return true;
+}
+
+bool Helm::draw_evaluation() {
+  const bool may_send = view_.is_ready && !view_.is_stopping && evaluation_.has_batch_to_send() &&
+                        shared_.ledger.counts().evaluations < evaluation_window_;
+  if (!may_send) return false;
+  const Sequence batch = evaluation_.take_batch();
+  open({shared_.epoch.epoch, shared_.options.head, batch, MicrobatchId::Kind::kEval},
+       Group{batch, 1});
+  return true;
+}
+
+void Helm::open(const MicrobatchId& id, const Group& group) {
+  const Slot slot = shared_.ledger.open(id, group);
+  shared_.tasks.push_forward(slot, shared_.ledger[slot]);
+}
+
+bool Helm::is_done() const {
+  const bool is_evaluated = !wants_final_evaluation() || evaluation_.is_final_done();
+  return view_.is_line_drained && is_evaluated && shared_.ledger.counts().evaluations == 0;
+}
+
+}  // namespace brigade::swarm

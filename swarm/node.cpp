@@ -1,0 +1,430 @@
+#include "swarm/node.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/check.hpp"
+#include "base/limits.hpp"
+#include "swarm/beacon_post.hpp"
+#include "swarm/checkpoint_book.hpp"
+#include "swarm/exchange.hpp"
+#include "swarm/helm.hpp"
+#include "swarm/line_session.hpp"
+#include "swarm/shared.hpp"
+#include "swarm/workbench.hpp"
+
+namespace brigade::swarm {
+
+/// Composes the parts: hands each event to the part that it concerns, then lets everything follow
+/// that follows (settle), always in the same order.
+class Node::Impl {
+ public:
+  Impl(const Options& options, StartState start, TimePoint now)
+      : shared_(options),
+        evaluation_(options),
+        exchange_(shared_, evaluation_),
+        workbench_(shared_, exchange_),
+        helm_(shared_, evaluation_),
+        session_(options, start.max_epoch),
+        book_(options, std::move(start.checkpoints)),
+        post_(options, now),
+        created_at_(now) {
+    BRIGADE_CHECK(options.stages > 0 && options.stages <= limits::kMaxStages &&
+                  options.stage.value() < options.stages);
+    BRIGADE_CHECK(options.window > 0 && options.window <= limits::kMaxWindow &&
+                  options.accumulate > 0 && options.accumulate <= limits::kMaxWindow);
+  }
+
+  void handle(TimePoint now, const Event& event) {
+    std::visit([&](const auto& happened) { on(now, happened); }, event);
+    settle(now);
+  }
+  std::optional<Action> poll_action() { return shared_.actions.poll(); }
+  TimePoint next_wakeup() const;
+  Status status() const;
+
+ private:
+  void on(TimePoint, const Tick&) {}
+  void on(TimePoint now, const LinkUp& event);
+  void on(TimePoint now, const LinkDown& event);
+  void on(TimePoint now, const Received& event);
+  void on(TimePoint now, const ForwardDone& event) { workbench_.on(now, event); }
+  void on(TimePoint now, const BackwardDone& event) { workbench_.on(now, event); }
+  void on(TimePoint now, const InputRejected& event) { workbench_.on(now, event); }
+  void on(TimePoint, const UpdateDone& event) { workbench_.on(event); }
+  void on(TimePoint, const SnapshotTaken& event) { workbench_.on(event); }
+  void on(TimePoint now, const RestoreDone& event);
+  void on(TimePoint now, const SnapshotStored& event);
+  void on(TimePoint now, const StopRequested& event);
+
+  void hear(const NodeId& from, const UpBeacon& beacon);
+  void hear(const NodeId& from, const DownBeacon& beacon);
+
+  void settle(TimePoint now);
+  void agree_on_epoch();
+  void enter(const LineSession::Verdict& verdict);
+  void learn_from_before();
+  void set_final_position(std::uint64_t position);
+  void take_checkpoint(TimePoint now);
+  void leave_in_time(TimePoint now);
+  void steer();
+  void end(const char* reason);
+  void feed_engine();
+  void tell_neighbours(TimePoint now);
+  void report_phase();
+  void remove(const std::vector<CheckpointId>& checkpoints);
+
+  bool is_drained() const;
+  bool is_asked_to_stop() const { return is_stopping_ || session_.wants_stop_after(); }
+  LineSession::Own own() const {
+    return {book_.offers(), shared_.position(), is_drained(), is_stopping_};
+  }
+  DownBeacon news() const;
+  Phase phase() const;
+  const char* waiting_for() const;
+
+  Shared shared_;
+  Evaluation evaluation_;
+  Exchange exchange_;
+  Workbench workbench_;
+  Helm helm_;
+  LineSession session_;
+  CheckpointBook book_;
+  BeaconPost post_;
+  TimePoint created_at_;
+
+  bool has_news_ = true;  // something that beacons or the session's verdict depend on has changed
+  bool was_drained_ = false;
+  bool is_stopping_ = false;  // this node was asked to
+  bool is_hasty_ = false;     // … and the deadline has passed
+  TimePoint stop_deadline_ = kNever;
+  bool is_run_over_ = false;         // the head says so; not when this node alone leaves
+  const char* over_ = nullptr;       // why, once the run is over here
+  const char* session_reason_ = "";  // why the session stands where it does
+  bool is_blocked_ = false;
+  Phase reported_phase_ = Phase::kGathering;
+  Epoch reported_epoch_;
+};
+
+// ---- events
+// --------------------------------------------------------------------------------------
+
+void Node::Impl::on(TimePoint now, const LinkUp& event) {
+  if (!shared_.router.on_up(event.peer, event.stage)) return;
+  if (event.stage == shared_.options.stage.next()) session_.lose_after();
+  exchange_.on_link_up(now, event.stage);
+  post_.on_link_up();
+  has_news_ = true;
+}
+
+void Node::Impl::on(TimePoint now, const LinkDown& event) {
+  const auto stage = shared_.router.on_down(event.peer);
+  if (!stage) return;
+  if (*stage == shared_.options.stage.next()) session_.lose_after();
+  exchange_.on_link_down(event.peer);
+  const bool has_another = shared_.router.choose(*stage).peer != nullptr;
+  if (has_another) exchange_.on_link_up(now, *stage);
+  has_news_ = true;
+}
+
+void Node::Impl::on(TimePoint now, const Received& event) {
+  std::visit(
+      [&](const auto& message) {
+        if constexpr (requires { hear(event.from, message); }) {
+          hear(event.from, message);
+        } else {
+          exchange_.on(now, event.from, message);
+        }
+      },
+      event.message);
+}
+
+void Node::Impl::hear(const NodeId& from, const UpBeacon& beacon) {
+  const bool is_after = shared_.router.is_peer_of(from, shared_.options.stage.next());
+  if (!is_after || !session_.hear(beacon)) {
+    shared_.actions.push(Misbehaved{from, "a beacon that can't be"});
+  }
+  has_news_ = true;
+}
+
+void Node::Impl::hear(const NodeId& from, const DownBeacon& beacon) {
+  const bool is_before =
+      !shared_.is_head() &&
+      shared_.router.is_peer_of(from, StageIndex{shared_.options.stage.value() - 1});
+  if (!is_before || !session_.hear(beacon)) {
+    shared_.actions.push(Misbehaved{from, "a beacon that can't be"});
+  }
+  has_news_ = true;
+}
+
+void Node::Impl::on(TimePoint, const RestoreDone& event) {
+  const bool is_current = workbench_.on(event);
+  if (!event.succeeded) book_.drop(event.checkpoint);
+  has_news_ = true;
+  if (!is_current) return;
+  session_.on_restored(event.succeeded);
+  if (!event.succeeded) shared_.epoch = EpochInfo{};
+}
+
+void Node::Impl::on(TimePoint now, const SnapshotStored& event) {
+  remove(book_.on_stored(now, event.checkpoint, event.succeeded));
+  has_news_ = true;
+}
+
+void Node::Impl::on(TimePoint, const StopRequested& event) {
+  is_stopping_ = true;
+  stop_deadline_ = std::min(stop_deadline_, event.deadline);
+  has_news_ = true;
+}
+
+// ---- what follows
+// --------------------------------------------------------------------------------
+
+void Node::Impl::settle(TimePoint now) {
+  exchange_.on_time(now);
+  if (has_news_) {
+    agree_on_epoch();
+    learn_from_before();
+  }
+  take_checkpoint(now);
+  leave_in_time(now);
+  if (shared_.is_head()) steer();
+  feed_engine();
+  if (std::exchange(was_drained_, is_drained()) != was_drained_) has_news_ = true;
+  tell_neighbours(now);
+  report_phase();
+}
+
+void Node::Impl::agree_on_epoch() {
+  if (over_ != nullptr) return;
+  if (is_stopping_ && session_.epoch() == Epoch{}) return end("asked to stop before it began");
+  const LineSession::Verdict verdict = session_.decide(own());
+  session_reason_ = verdict.reason;
+  is_blocked_ = verdict.kind == LineSession::Verdict::Kind::kBlocked;
+  if (verdict.kind == LineSession::Verdict::Kind::kEnter) enter(verdict);
+}
+
+void Node::Impl::enter(const LineSession::Verdict& verdict) {
+  session_.enter(verdict);
+  shared_.epoch = EpochInfo{verdict.epoch, verdict.from, std::nullopt};
+  workbench_.enter_epoch();
+  book_.restart(verdict.epoch, verdict.from);
+  helm_.enter_epoch();
+}
+
+void Node::Impl::learn_from_before() {
+  const auto& before = session_.before();
+  if (!before) return;
+  if (before->is_over) {
+    is_run_over_ = true;
+    end("the head says that the run is over");
+  }
+  if (before->epoch != session_.epoch()) return;
+  remove(book_.commit(before->committed));
+  if (before->final_position) set_final_position(*before->final_position);
+}
+
+void Node::Impl::set_final_position(std::uint64_t position) {
+  EpochInfo& info = shared_.epoch;
+  if (info.final_count || position < shared_.position()) return;
+  info.final_count = position - info.from.position;
+  shared_.tasks.end_after(*info.final_count);
+  has_news_ = true;
+}
+
+bool Node::Impl::is_drained() const {
+  const auto& final_count = shared_.epoch.final_count;
+  return final_count && workbench_.is_at_cut() && shared_.ledger.watermark() >= *final_count;
+}
+
+void Node::Impl::take_checkpoint(TimePoint now) {
+  if (over_ != nullptr || !workbench_.is_at_cut()) return;
+  const auto id = book_.next(now, shared_.position(), is_hasty_ || is_drained());
+  if (id) workbench_.snapshot(*id);
+}
+
+/// At the deadline of a stop the newest cut of this stage is saved, whatever the line does.
+void Node::Impl::leave_in_time(TimePoint now) {
+  if (over_ != nullptr || now < stop_deadline_) return;
+  if (!std::exchange(is_hasty_, true)) {
+    workbench_.wind_up();
+    take_checkpoint(now);
+  }
+  if (!workbench_.is_restored()) return end("the time to stop is up; nothing was begun");
+  if (!workbench_.is_at_cut() || !book_.is_settled(shared_.position())) return;
+  end(book_.has_failed() ? "the time to stop is up; the newest cut could not be stored"
+                         : "the time to stop is up; the newest cut is saved");
+}
+
+/// The head's part: what is drawn and evaluated, what is committed, when it is over.
+void Node::Impl::steer() {
+  if (over_ != nullptr || !session_.is_sealed()) return;
+  Helm::View& view = helm_.view();
+  view.is_stopping = is_asked_to_stop();
+  view.is_ready = !is_hasty_;
+  view.is_at_cut = workbench_.is_at_cut();
+  view.is_line_drained = is_drained() && session_.is_drained_after();
+  if (const auto final_position = helm_.steer()) set_final_position(*final_position);
+  if (has_news_) {
+    for (const CheckpointId& sound : session_.common(own())) {
+      if (sound.epoch != session_.epoch() || sound <= book_.committed()) break;
+      remove(book_.commit(sound));
+      shared_.actions.push(Committed{sound});
+      break;
+    }
+  }
+  const bool is_saved =
+      shared_.epoch.final_count && book_.committed().position == shared_.epoch.final_position();
+  if (!is_saved || !helm_.is_done()) return;
+  is_run_over_ = true;
+  end(helm_.has_steps_left() ? "stopped as asked" : "complete");
+}
+
+void Node::Impl::end(const char* reason) {
+  if (over_ != nullptr) return;
+  over_ = reason;
+  workbench_.wind_up();
+  has_news_ = true;
+}
+
+void Node::Impl::feed_engine() {
+  while (!workbench_.dispatch()) {
+    const bool may_draw =
+        shared_.is_head() && over_ == nullptr && session_.is_sealed() && !workbench_.is_computing();
+    if (!may_draw || !helm_.draw()) return;
+  }
+}
+
+void Node::Impl::tell_neighbours(TimePoint now) {
+  const bool is_time = post_.is_time(now);
+  if (!is_time && !std::exchange(has_news_, false)) return;
+  has_news_ = false;
+  const StageIndex stage = shared_.options.stage;
+  const NodeId* before =
+      shared_.is_head() ? nullptr : shared_.router.choose(StageIndex{stage.value() - 1}).peer;
+  if (before != nullptr) {
+    UpBeacon beacon = session_.up_beacon(own());
+    if (is_time || post_.is_news(beacon)) {
+      post_.on_sent(beacon);
+      shared_.actions.push(Send{*before, std::move(beacon)});
+    }
+  }
+  const NodeId* after = shared_.router.choose(stage.next()).peer;
+  const bool has_something_to_say = session_.epoch() != Epoch{} || is_run_over_;
+  if (after != nullptr && has_something_to_say) {
+    const DownBeacon beacon = session_.down_beacon(news());
+    if (is_time || post_.is_news(beacon)) {
+      post_.on_sent(beacon);
+      shared_.actions.push(Send{*after, beacon});
+    }
+  }
+}
+
+DownBeacon Node::Impl::news() const {
+  DownBeacon news;
+  if (shared_.epoch.final_count) news.final_position = shared_.epoch.final_position();
+  news.committed = book_.committed();
+  news.is_over = is_run_over_;
+  return news;
+}
+
+void Node::Impl::remove(const std::vector<CheckpointId>& checkpoints) {
+  for (const CheckpointId& id : checkpoints) shared_.actions.push(RemoveCheckpoint{id});
+}
+
+// ---- what others see
+// -----------------------------------------------------------------------------
+
+Phase Node::Impl::phase() const {
+  if (over_ != nullptr) return Phase::kOver;
+  if (is_blocked_) return Phase::kBlocked;
+  if (session_.epoch() == Epoch{}) return Phase::kGathering;
+  if (!session_.is_sealed()) return Phase::kRestoring;
+  return shared_.epoch.final_count ? Phase::kDraining : Phase::kTraining;
+}
+
+void Node::Impl::report_phase() {
+  const Phase now_in = phase();
+  if (now_in == reported_phase_ && session_.epoch() == reported_epoch_) return;
+  reported_phase_ = now_in;
+  reported_epoch_ = session_.epoch();
+  const char* reason = session_reason_;
+  if (now_in == Phase::kTraining) reason = "this stage and all after it are ready";
+  if (now_in == Phase::kDraining) reason = "the last micro-batch is drawn";
+  if (now_in == Phase::kOver) reason = over_;
+  shared_.actions.push(PhaseChanged{now_in, session_.epoch(), shared_.epoch.from, reason});
+}
+
+const char* Node::Impl::waiting_for() const {
+  if (workbench_.is_computing()) return "";
+  switch (phase()) {
+    case Phase::kGathering:
+    case Phase::kBlocked:
+      return session_reason_;
+    case Phase::kRestoring:
+      return "the stages after this one to restore";
+    case Phase::kOver:
+      return over_;
+    case Phase::kTraining:
+    case Phase::kDraining:
+      break;
+  }
+  if (is_drained()) return book_.is_storing() ? "the disk" : "the end of the run";
+  return shared_.is_head() ? helm_.waiting_for() : workbench_.waiting_for();
+}
+
+TimePoint Node::Impl::next_wakeup() const {
+  if (has_news_) return created_at_;  // nothing was handled yet: what to do first is to be decided
+  TimePoint next = exchange_.next_due();
+  if (over_ == nullptr && is_drained()) next = std::min(next, book_.retry_at());
+  if (shared_.options.stages > 1) next = std::min(next, post_.next());
+  if (!is_hasty_ && over_ == nullptr) next = std::min(next, stop_deadline_);
+  return next;
+}
+
+Status Node::Impl::status() const {
+  const Ledger::Counts counts = shared_.ledger.counts();
+  Status status;
+  status.phase = phase();
+  status.epoch = session_.epoch();
+  status.from = shared_.epoch.from;
+  status.committed = book_.committed();
+  status.position = shared_.position();
+  status.drawn = counts.drawn;
+  status.applied = counts.applied;
+  status.in_flight = counts.in_flight;
+  status.awaiting_gradient = counts.awaiting_gradient;
+  status.kept_gradients = counts.kept_gradients;
+  status.version = workbench_.version();
+  status.staleness_mean = workbench_.meter().staleness_updates();
+  status.staleness_max = workbench_.meter().staleness_max();
+  status.repeats = exchange_.repeats();
+  status.duplicates = exchange_.duplicates();
+  status.is_computing = workbench_.is_computing();
+  status.waiting_for = waiting_for();
+  return status;
+}
+
+// ---- the facade
+// ----------------------------------------------------------------------------------
+
+Node::Node(const Options& options, StartState start, TimePoint now)
+    : impl_(std::make_unique<Impl>(options, std::move(start), now)) {}
+Node::~Node() = default;
+Node::Node(Node&&) noexcept = default;
+Node& Node::operator=(Node&&) noexcept = default;
+
+void Node::handle(TimePoint now, const Event& event) {
+  impl_->handle(now, event);
+}
+std::optional<Action> Node::poll_action() {
+  return impl_->poll_action();
+}
+TimePoint Node::next_wakeup() const {
+  return impl_->next_wakeup();
+}
+Status Node::status() const {
+  return impl_->status();
+}
+
+}  // namespace brigade::swarm

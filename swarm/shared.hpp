@@ -1,0 +1,30 @@
+// What the parts of one node share. Owned by Node::Impl; a part holds a reference.
+#pragma once
+
+#include "base/time.hpp"
+#include "swarm/action_queue.hpp"
+#include "swarm/epoch_info.hpp"
+#include "swarm/ledger.hpp"
+#include "swarm/options.hpp"
+#include "swarm/router.hpp"
+#include "swarm/task_queue.hpp"
+
+namespace brigade::swarm {
+
+struct Shared {
+  explicit Shared(const Options& chosen) : options(chosen), tasks(chosen), router(chosen.stage) {}
+
+  bool is_head() const { return options.stage.value() == 0; }
+  bool is_tail() const { return options.stage.value() + 1 == options.stages; }
+  /// Everything below is applied here, counted over the run.
+  std::uint64_t position() const { return epoch.from.position + ledger.watermark(); }
+
+  const Options options;
+  EpochInfo epoch;
+  ActionQueue actions;
+  Ledger ledger;
+  TaskQueue tasks;
+  Router router;
+};
+
+}  // namespace brigade::swarm

@@ -1,0 +1,90 @@
+// Which micro-batch the engine takes next, and when it is time to update.
+//
+// Rules
+// - kAsync: gradients before activations, since a gradient frees memory here and below and every
+//   update it waits for makes it staler; otherwise in order of arrival.
+// - kAsync in lock-step: forward(m+δ), backward(m), update with δ = P−1−i, in exactly this order
+//   whatever arrives first (the deterministic schedule of the vectors); once the last micro-batch
+//   is known there is nothing more to forward, only backward and update. Evaluations that arrived
+//   before the next forward go before it, so that their weights are determined too.
+// - kGpipe: all forwards of a group before its first backward, here and at the tail.
+// - What is forwarded again (the next stage lost it) goes in any turn: the line waits for it.
+// - Update: kAsync after every `accumulate` applied, kGpipe after the last of the group.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "swarm/ledger.hpp"
+#include "swarm/options.hpp"
+
+namespace brigade::swarm {
+
+class TaskQueue {
+ public:
+  struct Pick {
+    enum class Kind : std::uint8_t { kNothing, kForward, kBackward };
+    Kind kind = Kind::kNothing;
+    Slot slot = 0;
+    const char* reason = "";  // with kNothing: what is waited for
+  };
+
+  explicit TaskQueue(const Options& options);
+  void restart();                             // a new epoch
+  void end_after(std::uint64_t final_count);  // micro-batches of this epoch in all
+
+  /// False: the group contradicts the schedule or the group that is under way.
+  bool admit(const Group& group, Sequence sequence);
+  void push_forward(Slot slot, const Entry& entry);
+  void push_backward(Slot slot, const Entry& entry);
+  void remove_forward(Slot slot);
+  Pick take();  // out of the queue
+
+  void on_forwarded();               // a training micro-batch, for the first time
+  void on_forgotten();               // one of those is forgotten
+  void on_applied() { ++applied_; }  // its backward is done
+  bool is_update_due(std::uint32_t accumulated) const;
+  /// The head may draw a training micro-batch in this turn.
+  bool is_forward_turn() const;
+
+ private:
+  struct Item {
+    Slot slot;
+    Sequence sequence;
+    bool in_any_turn;  // forwarded again
+    bool is_train;
+  };
+  /// First in, first out, and now and then something from the middle.
+  class Lane {
+   public:
+    void push(const Item& item) { items_.push_back(item); }
+    void clear();
+    std::size_t size() const { return items_.size() - first_; }
+    const Item& operator[](std::size_t i) const { return items_[first_ + i]; }
+    Slot take(std::size_t i);
+
+   private:
+    std::vector<Item> items_;
+    std::size_t first_ = 0;
+  };
+
+  Pick take_async();
+  Pick take_lock_step();
+  Pick take_gpipe();
+  bool is_group_forwarded() const { return forwarded_ == group_.first.value() + group_.size; }
+  bool is_group_applied() const { return applied_ == group_.first.value() + group_.size; }
+
+  Schedule schedule_;
+  bool lock_step_;
+  std::uint32_t accumulate_;
+  std::uint64_t delay_;  // δ = P−1−i
+  Lane forwards_;
+  Lane backwards_;
+  std::uint64_t forwarded_ = 0;  // training micro-batches of this epoch
+  std::uint64_t applied_ = 0;
+  std::uint64_t final_count_ = ~0ULL;
+  Group group_{Sequence{0}, 0};  // kGpipe: the one under way
+};
+
+}  // namespace brigade::swarm

@@ -1,0 +1,85 @@
+// What the compute engine does: one task at a time, and what follows from each answer.
+//
+// Rules
+// - Order: restore, update, snapshot, then what TaskQueue says. An update comes right after the
+//   backward that completes it, so that nothing is computed on weights that could be newer; a
+//   snapshot right after an update, when no gradient is half accumulated.
+// - The gradient goes upstream before the update: the stage before works while this one updates.
+// - A new epoch makes the outstanding answer worthless, not the engine free: the task is orphaned,
+//   what it uses is released with its answer, and the next task waits for that.
+// - At the end of the epoch, and when time runs out, a partial group is updated with its own mean.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "swarm/event.hpp"
+#include "swarm/exchange.hpp"
+#include "swarm/shared.hpp"
+#include "swarm/staleness_meter.hpp"
+
+namespace brigade::swarm {
+
+class Workbench {
+ public:
+  Workbench(Shared& shared, Exchange& exchange);
+
+  /// Drops everything of the epoch before; the next task restores what the new one starts from.
+  void enter_epoch();
+  void snapshot(const CheckpointId& checkpoint) { snapshot_due_ = checkpoint; }
+  /// No more forwards and backwards: what is accumulated is updated, then only snapshots.
+  void wind_up() { is_winding_up_ = true; }
+
+  /// Starts the next task if the engine is free and there is one.
+  bool dispatch();
+  /// Why `dispatch` had nothing to start.
+  const char* waiting_for() const { return waiting_for_; }
+
+  void on(TimePoint now, const ForwardDone& answer);
+  void on(TimePoint now, const BackwardDone& answer);
+  void on(TimePoint now, const InputRejected& answer);
+  void on(const UpdateDone& answer);
+  void on(const SnapshotTaken& answer);
+  /// False: the answer is to an epoch that is over.
+  bool on(const RestoreDone& answer);
+
+  bool is_computing() const { return task_ != Task::kNone; }
+  bool is_restored() const { return is_restored_; }
+  /// Right after an update: everything applied is in the weights.
+  bool is_at_cut() const { return is_restored_ && accumulated_ == 0; }
+  Version version() const { return version_; }
+  const StalenessMeter& meter() const { return meter_; }
+
+ private:
+  enum class Task : std::uint8_t { kNone, kRestore, kUpdate, kSnapshot, kForward, kBackward };
+
+  void begin(Task task, Action action);
+  /// Ends the outstanding task, which was `task`; false if it was orphaned.
+  bool end(Task task);
+  bool is_update_due() const;
+  void begin_update();
+  void begin_snapshot();
+  void begin_forward(Slot slot);
+  void begin_backward(Slot slot);
+  void on_tail_forward(TimePoint now, Slot slot, const LossSum& loss);
+  void on_again_answered(TimePoint now, Slot slot);
+
+  Shared& shared_;
+  Exchange& exchange_;
+  StalenessMeter meter_;
+
+  Task task_ = Task::kNone;
+  Slot slot_ = 0;  // of a forward or backward
+  bool is_orphaned_ = false;
+  Payload held_[2];  // of an orphaned task: released with its answer
+
+  bool is_restore_due_ = false;
+  bool is_restored_ = false;
+  bool is_winding_up_ = false;
+  std::optional<CheckpointId> snapshot_due_;
+  std::uint32_t accumulated_ = 0;  // micro-batches applied since the last update
+  Version version_;
+  const char* waiting_for_ = "";
+};
+
+}  // namespace brigade::swarm
