@@ -1,0 +1,84 @@
+// A link between two hosts: two pipes that keep order, lose, repeat and delay messages, and ends
+// that notice late that the stream broke. Pure state: the world schedules what it returns.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <optional>
+
+#include "base/random.hpp"
+#include "base/time.hpp"
+#include "sim/models.hpp"
+#include "swarm/message.hpp"
+
+namespace brigade::sim {
+
+class Link {
+ public:
+  struct End {
+    std::uint32_t host = 0;
+    bool is_up = false;            // what the host believes
+    std::uint32_t generation = 0;  // of the stream that it believes in
+    TimePoint up_at;
+  };
+  struct Delivery {
+    TimePoint at;
+    swarm::Message message;
+  };
+
+  Link(const LinkModel& model, std::uint32_t host_a, std::uint32_t host_b, std::uint64_t seed)
+      : model_(model),
+        ends_{End{.host = host_a, .up_at = {}}, End{.host = host_b, .up_at = {}}},
+        pipes_{Pipe{mix_seed(seed, 0)}, Pipe{mix_seed(seed, 1)}},
+        random_(mix_seed(seed, 2)) {}
+
+  const End& end(std::uint32_t which) const { return ends_[which]; }
+  std::uint32_t generation() const { return generation_; }
+
+  /// The stream is gone with everything in flight; the ends still believe in it.
+  void break_stream();
+  /// When an end notices.
+  Duration sample_detection() { return model_.detection.sample(random_); }
+  /// The end knows that it has no stream; false if it knew, or if it already has another one.
+  bool take_down(std::uint32_t which, std::uint32_t generation);
+  void drop_end(std::uint32_t which) { ends_[which].is_up = false; }
+
+  /// A new stream, if none is up or on its way: when each end will have it.
+  std::optional<std::array<TimePoint, 2>> connect(TimePoint now);
+  bool bring_up(std::uint32_t which, std::uint32_t generation);
+
+  /// Puts a message that `from_end` sends now into its pipe. The arrival of the pipe's first
+  /// message is to be scheduled iff this returns its time: the pipe was empty.
+  std::optional<TimePoint> send(TimePoint now, std::uint32_t from_end, swarm::Message message,
+                                std::uint64_t bytes);
+  /// The message that arrives now at the far end of `from_end`, and when the next one will.
+  swarm::Message deliver(std::uint32_t from_end, std::optional<TimePoint>& next);
+
+  void set_lossless();
+  void set_silent(bool is_silent) { is_silent_ = is_silent; }
+
+  std::uint64_t lost() const { return lost_; }
+  std::uint64_t duplicated() const { return duplicated_; }
+
+ private:
+  struct Pipe {
+    explicit Pipe(std::uint64_t seed) : random(seed) {}
+    std::deque<Delivery> queue;
+    TimePoint wire_is_free;
+    TimePoint last_arrival;
+    Random random;
+  };
+
+  LinkModel model_;
+  std::array<End, 2> ends_;
+  std::array<Pipe, 2> pipes_;
+  Random random_;
+  std::uint32_t generation_ = 0;
+  bool is_connected_ = false;
+  bool is_silent_ = false;
+  std::uint64_t lost_ = 0;
+  std::uint64_t duplicated_ = 0;
+};
+
+}  // namespace brigade::sim

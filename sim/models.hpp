@@ -1,0 +1,61 @@
+// Models of what surrounds the cores: links, devices, disks. Data; sampled with seeded randomness.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "base/random.hpp"
+#include "base/time.hpp"
+
+namespace brigade::sim {
+
+/// How long something takes. Only operations that IEEE 754 rounds correctly, so that a seed gives
+/// the same virtual times on every machine (exp and log of two C libraries differ in the last bit).
+struct Distribution {
+  enum class Kind : std::uint8_t {
+    kConstant,     // base
+    kUniform,      // base + [0, spread)
+    kLogLogistic,  // base + spread · sqrt(u / (1 − u)): median base + spread and a long tail, like
+                   // a log-normal; cut at base + kTailCut · spread
+  };
+  static constexpr double kTailCut = 30;
+
+  Kind kind = Kind::kConstant;
+  Duration base{};
+  Duration spread{};
+
+  Duration sample(Random& random) const;
+};
+
+Distribution constant(Duration base);
+Distribution uniform(Duration base, Duration spread);
+Distribution long_tail(Duration base, Duration spread);
+
+/// One stream in each direction: messages arrive in the order in which they were sent.
+struct LinkModel {
+  Distribution latency = constant(std::chrono::milliseconds{1});
+  std::uint64_t bytes_per_second = 0;  // 0: serialisation takes no time
+  double loss = 0;                     // probability that a message vanishes
+  double duplicate = 0;                // probability that a message arrives twice
+  // Until an end notices that the link broke, and until a new stream is up once it can be.
+  Distribution detection = uniform(std::chrono::milliseconds{50}, std::chrono::milliseconds{100});
+  Distribution redial = uniform(std::chrono::milliseconds{20}, std::chrono::milliseconds{50});
+};
+
+struct DeviceModel {
+  Duration forward = std::chrono::milliseconds{2};
+  Duration backward = std::chrono::milliseconds{4};
+  Duration update = std::chrono::microseconds{500};
+  Duration snapshot = std::chrono::microseconds{300};
+  Duration restore = std::chrono::milliseconds{20};
+  double jitter = 0;  // each task takes up to this part longer
+  double reject = 0;  // probability that the bytes of a peer do not decode
+};
+
+struct DiskModel {
+  Distribution store = constant(std::chrono::milliseconds{15});
+  double store_failure = 0;
+  double restore_failure = 0;
+};
+
+}  // namespace brigade::sim

@@ -1,0 +1,508 @@
+#include "sim/world.hpp"
+
+#include <algorithm>
+#include <utility>
+#include <variant>
+
+#include "base/check.hpp"
+#include "sim/event_queue.hpp"
+#include "sim/host.hpp"
+#include "sim/link.hpp"
+#include "sim/trace.hpp"
+
+namespace brigade::sim {
+namespace {
+
+constexpr std::uint64_t kMessageBytes = 96;  // header of a message on the wire
+constexpr std::uint32_t kMostWakesAtOnce = 1000;
+
+class World {
+ public:
+  World(const Scenario& scenario, std::uint64_t seed, const RunOptions& options);
+  RunResult run();
+
+ private:
+  bool is_done() const;
+  void dispatch(const Due& due);
+
+  // Hosts and their cores.
+  void start(std::uint32_t host);
+  void wake(std::uint32_t host);
+  void handle(std::uint32_t host, const swarm::Event& event);
+  void carry_out_all(std::uint32_t host);
+  void carry_out(std::uint32_t host, swarm::Action action);
+  void send(std::uint32_t host, swarm::Send send);
+  void start_task(std::uint32_t host, swarm::Action task);
+  void finish_task(std::uint32_t host);
+  void change_phase(std::uint32_t host, const swarm::PhaseChanged& change);
+  void schedule_wake(std::uint32_t host);
+
+  // Links.
+  void deliver(std::uint32_t pipe);
+  void link_up(std::uint32_t end, std::uint32_t generation);
+  void link_down(std::uint32_t end, std::uint32_t generation);
+  void settle_link(std::uint32_t link);
+
+  // Faults.
+  void begin_fault(std::uint32_t index);
+  void end_fault(std::uint32_t index);
+  void crash(std::uint32_t host);
+  void heal();
+
+  void fail(std::uint32_t host, const char* checker, std::string what);
+  void finish(RunResult& result);
+
+  struct LinkState {
+    bool is_broken = false;  // by a fault
+    bool is_intact = false;  // both hosts live and no fault
+  };
+
+  const Scenario& scenario_;
+  RunOptions options_;
+  TimePoint now_;
+  TimePoint deadline_;
+  EventQueue queue_;
+  std::vector<Host> hosts_;
+  std::vector<TimePoint> wake_at_;  // the earliest wake-up in the queue, of each host
+  std::vector<Link> links_;         // link i joins hosts i and i + 1
+  std::vector<LinkState> link_states_;
+  Random random_;
+  bool is_healed_ = false;
+  bool is_blocked_ = false;
+  std::uint32_t over_ = 0;
+  std::uint32_t wakes_at_once_ = 0;
+
+  Violations violations_;
+  Shadow shadow_;
+  std::vector<CheckerPtr> checkers_;
+  Trace trace_;
+  RunResult result_;
+};
+
+World::World(const Scenario& scenario, std::uint64_t seed, const RunOptions& options)
+    : scenario_(scenario),
+      options_(options),
+      deadline_(TimePoint{} + scenario.heals_at + scenario.bound),
+      wake_at_(scenario.stages, kNever),
+      random_(mix_seed(seed, 1)),
+      shadow_(scenario, scenario.stages),
+      trace_(options.live_trace) {
+  for (std::uint32_t host = 0; host < scenario.stages; ++host) {
+    hosts_.emplace_back(scenario, host, seed);
+  }
+  for (std::uint32_t link = 0; link + 1 < scenario.stages; ++link) {
+    LinkModel model = scenario.link;
+    for (const auto& [index, other] : scenario.other_links) {
+      if (index == link) model = other;
+    }
+    links_.emplace_back(model, link, link + 1, mix_seed(seed, 2, link));
+  }
+  link_states_.resize(links_.size());
+  if (options.has_checks) checkers_ = make_all_checkers({scenario_, shadow_, violations_});
+  for (std::uint32_t host = 0; host < scenario.stages; ++host) {
+    queue_.push(now_ + uniform({}, scenario.start_spread).sample(random_), DueKind::kStart, host,
+                0);
+  }
+  for (std::uint32_t index = 0; index < scenario.faults.size(); ++index) {
+    queue_.push(now_ + scenario.faults[index].at, DueKind::kFault, index, 0);
+  }
+  if (scenario.heals_at > Duration::zero()) {
+    queue_.push(now_ + scenario.heals_at, DueKind::kHeal, 0, 0);
+  }
+}
+
+bool World::is_done() const {
+  return violations_.first().has_value() || is_blocked_ || over_ == hosts_.size();
+}
+
+RunResult World::run() {
+  while (!is_done()) {
+    if (queue_.is_empty()) {
+      fail(0, "liveness", "nothing is due and the run has not ended");
+      break;
+    }
+    const Due due = queue_.pop();
+    if (due.at > deadline_ || result_.events > options_.most_events) {
+      fail(0, "liveness",
+           "the run has not ended " +
+               std::to_string(
+                   std::chrono::duration_cast<std::chrono::seconds>(scenario_.bound).count()) +
+               " s of virtual time after the last fault");
+      break;
+    }
+    BRIGADE_CHECK(due.at >= now_);
+    if (due.at != now_) wakes_at_once_ = 0;
+    now_ = due.at;
+    violations_.set_now(now_);
+    dispatch(due);
+  }
+  if (!violations_.first()) {
+    for (const CheckerPtr& checker : checkers_) checker->on_end();
+  }
+  finish(result_);
+  return std::move(result_);
+}
+
+void World::finish(RunResult& result) {
+  result.violation = violations_.first();
+  result.trace_hash = trace_.hash();
+  if (result.violation) result.trace_tail = trace_.tail();
+  result.ended = now_;
+  for (std::uint32_t host = 0; host < hosts_.size(); ++host) {
+    result.weights.push_back(hosts_[host].weights());
+    result.most_held_bytes = std::max(result.most_held_bytes, shadow_.host(host).most_held_bytes);
+    result.epochs = std::max(result.epochs, shadow_.host(host).epoch.value());
+  }
+  for (const Link& link : links_) {
+    result.lost += link.lost();
+    result.duplicated += link.duplicated();
+  }
+}
+
+void World::dispatch(const Due& due) {
+  switch (due.kind) {
+    case DueKind::kStart:
+      start(due.target);
+      break;
+    case DueKind::kWake:
+      if (due.at == wake_at_[due.target] && due.stamp == hosts_[due.target].incarnation()) {
+        wake(due.target);
+      }
+      break;
+    case DueKind::kCompute:
+      if (due.stamp == hosts_[due.target].incarnation()) finish_task(due.target);
+      break;
+    case DueKind::kDisk:
+      if (due.stamp == hosts_[due.target].incarnation()) {
+        handle(due.target, hosts_[due.target].finish_store());
+      }
+      break;
+    case DueKind::kDeliver:
+      if (due.stamp == links_[due.target / 2].generation()) deliver(due.target);
+      break;
+    case DueKind::kLinkUp:
+      link_up(due.target, due.stamp);
+      break;
+    case DueKind::kLinkDown:
+      link_down(due.target, due.stamp);
+      break;
+    case DueKind::kFault:
+      if (!is_healed_) begin_fault(due.target);
+      break;
+    case DueKind::kFaultEnd:
+      if (!is_healed_) end_fault(due.target);
+      break;
+    case DueKind::kHeal:
+      heal();
+      break;
+  }
+}
+
+void World::start(std::uint32_t host) {
+  if (hosts_[host].is_alive() || hosts_[host].has_left()) return;
+  const swarm::StartState& state = hosts_[host].start(now_);
+  if (options_.has_checks) {
+    trace_.note(now_, host, "starts", state.max_epoch.value());
+    shadow_.on_start(host);
+    for (const CheckerPtr& checker : checkers_) checker->on_start(host, state);
+    if (host == 0 && hosts_[host].incarnation() > 1) {
+      result_.branches.add(Branch::kHeadRestarted);
+    }
+  }
+  wake_at_[host] = kNever;
+  carry_out_all(host);
+  if (host > 0) settle_link(host - 1);
+  if (host < links_.size()) settle_link(host);
+}
+
+void World::wake(std::uint32_t host) {
+  wake_at_[host] = kNever;
+  if (hosts_[host].node().next_wakeup() > now_) {
+    schedule_wake(host);
+    return;
+  }
+  if (++wakes_at_once_ > kMostWakesAtOnce + 8 * hosts_.size()) {
+    fail(host, "liveness", "asks to be woken again and again at the same instant");
+    return;
+  }
+  handle(host, swarm::Tick{});
+}
+
+void World::schedule_wake(std::uint32_t host) {
+  const TimePoint wanted = std::max(hosts_[host].node().next_wakeup(), now_);
+  if (wanted >= wake_at_[host]) return;
+  wake_at_[host] = wanted;
+  queue_.push(wanted, DueKind::kWake, host, hosts_[host].incarnation());
+}
+
+void World::handle(std::uint32_t host, const swarm::Event& event) {
+  if (!hosts_[host].is_alive()) return;
+  ++result_.events;
+  if (options_.has_checks) {
+    trace_.add(now_, host, event);
+    count_branches(shadow_, host, event, result_.branches);
+    shadow_.on_event(host, event);
+    for (const CheckerPtr& checker : checkers_) checker->on_event(host, event);
+  }
+  hosts_[host].node().handle(now_, event);
+  carry_out_all(host);
+}
+
+void World::carry_out_all(std::uint32_t host) {
+  swarm::Node& node = hosts_[host].node();
+  while (auto action = node.poll_action()) {
+    if (options_.has_checks) {
+      trace_.add(now_, host, *action);
+      count_branches(scenario_, shadow_, host, *action, result_.branches);
+      for (const CheckerPtr& checker : checkers_) checker->on_action(host, *action);
+      shadow_.on_action(host, *action);
+      if (violations_.first()) return;
+    }
+    carry_out(host, std::move(*action));
+  }
+  if (options_.has_checks) {
+    const swarm::Status status = node.status();
+    for (const CheckerPtr& checker : checkers_) checker->on_settled(host, status);
+  }
+  schedule_wake(host);
+}
+
+void World::carry_out(std::uint32_t host, swarm::Action action) {
+  if (auto* send_action = std::get_if<swarm::Send>(&action)) {
+    send(host, std::move(*send_action));
+  } else if (const auto* forget = std::get_if<swarm::Forget>(&action)) {
+    hosts_[host].forget(forget->id);
+  } else if (const auto* store = std::get_if<swarm::StoreSnapshot>(&action)) {
+    queue_.push(now_ + hosts_[host].start_store(store->checkpoint), DueKind::kDisk, host,
+                hosts_[host].incarnation());
+  } else if (const auto* remove = std::get_if<swarm::RemoveCheckpoint>(&action)) {
+    hosts_[host].remove(remove->checkpoint);
+  } else if (const auto* step = std::get_if<swarm::StepReported>(&action)) {
+    result_.steps.push_back({now_, *step});
+  } else if (const auto* phase = std::get_if<swarm::PhaseChanged>(&action)) {
+    change_phase(host, *phase);
+  } else if (std::holds_alternative<swarm::RunForward>(action) ||
+             std::holds_alternative<swarm::RunBackward>(action) ||
+             std::holds_alternative<swarm::RunUpdate>(action) ||
+             std::holds_alternative<swarm::RunSnapshot>(action) ||
+             std::holds_alternative<swarm::RunRestore>(action)) {
+    start_task(host, std::move(action));
+  }
+}
+
+void World::send(std::uint32_t host, swarm::Send send) {
+  const std::uint32_t peer = to_host(send.to);
+  const bool is_next = peer == host + 1;
+  if (peer >= hosts_.size() || (!is_next && peer + 1 != host)) {
+    fail(host, "links", "sends to a node that it has no link with");
+    return;
+  }
+  const std::uint32_t link = is_next ? host : host - 1;
+  const std::uint32_t end = is_next ? 0 : 1;
+  std::uint64_t bytes = kMessageBytes;
+  if (const auto* forward = std::get_if<swarm::Forward>(&send.message)) {
+    bytes += forward->payload.bytes;
+  } else if (const auto* backward = std::get_if<swarm::Backward>(&send.message)) {
+    bytes += backward->payload.bytes;
+  }
+  const auto arrival = links_[link].send(now_, end, std::move(send.message), bytes);
+  if (arrival) {
+    queue_.push(*arrival, DueKind::kDeliver, 2 * link + end, links_[link].generation());
+  }
+}
+
+void World::start_task(std::uint32_t host, swarm::Action task) {
+  if (hosts_[host].is_computing()) {
+    fail(host, "order", "a compute task was started while another one is running");
+    return;
+  }
+  const Duration duration = hosts_[host].start_task(std::move(task));
+  queue_.push(now_ + duration, DueKind::kCompute, host, hosts_[host].incarnation());
+}
+
+void World::finish_task(std::uint32_t host) {
+  const std::optional<swarm::Event> event = hosts_[host].finish_task();
+  if (event) {
+    handle(host, *event);
+  } else {
+    fail(host, "ledger", "a backward was asked for without anything kept for it");
+  }
+}
+
+void World::change_phase(std::uint32_t host, const swarm::PhaseChanged& change) {
+  if (change.phase == swarm::Phase::kBlocked && scenario_.ending == Ending::kBlocked) {
+    is_blocked_ = true;
+  }
+  if (change.phase != swarm::Phase::kOver || hosts_[host].is_over()) return;
+  hosts_[host].set_over();
+  ++over_;
+}
+
+void World::deliver(std::uint32_t pipe) {
+  Link& link = links_[pipe / 2];
+  const std::uint32_t from_end = pipe % 2;
+  std::optional<TimePoint> next;
+  swarm::Message message = link.deliver(from_end, next);
+  if (next) queue_.push(*next, DueKind::kDeliver, pipe, link.generation());
+  const std::uint32_t to = link.end(1 - from_end).host;
+  if (!hosts_[to].is_alive()) return;
+  if (auto* forward = std::get_if<swarm::Forward>(&message)) {
+    hosts_[to].adopt(forward->payload);
+  } else if (auto* backward = std::get_if<swarm::Backward>(&message)) {
+    hosts_[to].adopt(backward->payload);
+  }
+  handle(to, swarm::Received{to_node_id(link.end(from_end).host), std::move(message)});
+}
+
+void World::link_up(std::uint32_t end, std::uint32_t generation) {
+  Link& link = links_[end / 2];
+  if (!link.bring_up(end % 2, generation)) return;
+  const std::uint32_t peer = link.end(1 - end % 2).host;
+  handle(link.end(end % 2).host, swarm::LinkUp{to_node_id(peer), StageIndex{peer}});
+}
+
+void World::link_down(std::uint32_t end, std::uint32_t generation) {
+  Link& link = links_[end / 2];
+  if (!link.take_down(end % 2, generation)) return;
+  const std::uint32_t peer = link.end(1 - end % 2).host;
+  handle(link.end(end % 2).host, swarm::LinkDown{to_node_id(peer)});
+  settle_link(end / 2);
+}
+
+void World::settle_link(std::uint32_t index) {
+  Link& link = links_[index];
+  LinkState& state = link_states_[index];
+  const bool is_intact = !state.is_broken && hosts_[link.end(0).host].is_alive() &&
+                         hosts_[link.end(1).host].is_alive();
+  if (state.is_intact && !is_intact) {
+    link.break_stream();
+    for (std::uint32_t which = 0; which < 2; ++which) {
+      if (!link.end(which).is_up) continue;
+      queue_.push(now_ + link.sample_detection(), DueKind::kLinkDown, 2 * index + which,
+                  link.end(which).generation);
+    }
+  }
+  state.is_intact = is_intact;
+  if (!is_intact) return;
+  const auto up_at = link.connect(now_);
+  if (!up_at) return;
+  for (std::uint32_t which = 0; which < 2; ++which) {
+    queue_.push((*up_at)[which], DueKind::kLinkUp, 2 * index + which, link.generation());
+  }
+}
+
+void World::begin_fault(std::uint32_t index) {
+  const Fault& fault = scenario_.faults[index];
+  if (options_.has_checks) {
+    trace_.note(now_, fault.target, "fault", static_cast<std::uint64_t>(fault.kind));
+  }
+  switch (fault.kind) {
+    case Fault::Kind::kBreakLink:
+      link_states_[fault.target].is_broken = true;
+      settle_link(fault.target);
+      break;
+    case Fault::Kind::kSilentLink:
+      links_[fault.target].set_silent(true);
+      break;
+    case Fault::Kind::kCrash:
+      crash(fault.target);
+      break;
+    case Fault::Kind::kSlow:
+      hosts_[fault.target].set_slowness(fault.factor);
+      break;
+    case Fault::Kind::kRejecting:
+      hosts_[fault.target].set_rejecting(fault.factor);
+      break;
+    case Fault::Kind::kDiskFull:
+      hosts_[fault.target].set_disk_full(true);
+      break;
+    case Fault::Kind::kStop:
+      handle(fault.target,
+             swarm::StopRequested{fault.lasts > Duration::zero() ? now_ + fault.lasts : kNever});
+      return;
+  }
+  queue_.push(now_ + fault.lasts, DueKind::kFaultEnd, index, 0);
+}
+
+void World::end_fault(std::uint32_t index) {
+  const Fault& fault = scenario_.faults[index];
+  switch (fault.kind) {
+    case Fault::Kind::kBreakLink:
+      link_states_[fault.target].is_broken = false;
+      settle_link(fault.target);
+      break;
+    case Fault::Kind::kSilentLink:
+      links_[fault.target].set_silent(false);
+      break;
+    case Fault::Kind::kCrash:
+      start(fault.target);
+      break;
+    case Fault::Kind::kSlow:
+      hosts_[fault.target].set_slowness(1);
+      break;
+    case Fault::Kind::kRejecting:
+      hosts_[fault.target].set_rejecting(0);
+      break;
+    case Fault::Kind::kDiskFull:
+      hosts_[fault.target].set_disk_full(false);
+      break;
+    case Fault::Kind::kStop:
+      break;
+  }
+}
+
+void World::crash(std::uint32_t host) {
+  if (!hosts_[host].is_alive() || hosts_[host].is_over()) return;
+  if (options_.has_checks) {
+    trace_.note(now_, host, "crashes", 0);
+    shadow_.on_crash(host);
+    for (const CheckerPtr& checker : checkers_) checker->on_crash(host);
+  }
+  hosts_[host].crash();
+  if (host > 0) {
+    links_[host - 1].drop_end(1);
+    settle_link(host - 1);
+  }
+  if (host < links_.size()) {
+    links_[host].drop_end(0);
+    settle_link(host);
+  }
+}
+
+void World::heal() {
+  is_healed_ = true;
+  for (Link& link : links_) link.set_lossless();
+  for (std::uint32_t host = 0; host < hosts_.size(); ++host) {
+    hosts_[host].heal();
+    start(host);
+  }
+  for (std::uint32_t link = 0; link < links_.size(); ++link) {
+    link_states_[link].is_broken = false;
+    settle_link(link);
+  }
+}
+
+void World::fail(std::uint32_t host, const char* checker, std::string what) {
+  violations_.report(checker, host, std::move(what));
+}
+
+}  // namespace
+
+RunResult run(const Scenario& scenario, std::uint64_t seed, const RunOptions& options) {
+  return World(scenario, seed, options).run();
+}
+
+std::string explain(const Scenario& scenario, std::uint64_t seed, const RunResult& result) {
+  if (!result.violation) return {};
+  const Violation& violation = *result.violation;
+  char line[200];
+  std::snprintf(line, sizeof line, "scenario %s, seed %llu, virtual time %.6f s, node %u\n",
+                scenario.name.c_str(), static_cast<unsigned long long>(seed),
+                std::chrono::duration<double>(violation.at.time_since_epoch()).count(),
+                violation.host);
+  return result.trace_tail + describe(scenario) + line + "VIOLATION (" + violation.checker +
+         "): " + violation.what + "\nreplay: brigade-sim --scenario " + scenario.name + " --seed " +
+         std::to_string(seed) + " --trace\n";
+}
+
+}  // namespace brigade::sim

@@ -1,0 +1,56 @@
+// The simulator: drives the real cores of a whole swarm through a scenario in virtual time.
+//
+//     RunResult result = run(scenario, seed, {});
+//     if (result.violation) puts(explain(scenario, seed, result).c_str());
+//
+// The same scenario and seed give the same events in the same order, hence the same trace hash.
+// Simultaneous events happen in the order in which they were scheduled.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.hpp"
+#include "sim/branches.hpp"
+#include "sim/checkers/checker.hpp"
+#include "sim/scenario.hpp"
+#include "sim/stage_model.hpp"
+
+namespace brigade::sim {
+
+struct RunOptions {
+  bool has_checks = true;           // checkers and trace; without, only the cores and the models
+  std::FILE* live_trace = nullptr;  // every event and action as it happens
+  std::uint64_t most_events = 50'000'000;  // then the run is called endless
+};
+
+struct TimedStep {
+  TimePoint at;
+  swarm::StepReported step;
+};
+
+struct RunResult {
+  std::optional<Violation> violation;
+  std::uint64_t trace_hash = 0;
+  std::string trace_tail;    // filled in where there is a violation
+  std::uint64_t events = 0;  // handled by cores: "hop events"
+  TimePoint ended;
+  std::vector<TimedStep> steps;
+  std::vector<Digest> weights;  // of each stage at the end
+  std::uint32_t epochs = 0;     // the last one
+  std::uint64_t lost = 0;       // messages
+  std::uint64_t duplicated = 0;
+  std::uint64_t most_held_bytes = 0;  // by any one host
+  BranchCounts branches;
+};
+
+RunResult run(const Scenario& scenario, std::uint64_t seed, const RunOptions& options);
+
+/// Seed, scenario, virtual time, reason, the last lines of the trace and the command that replays.
+std::string explain(const Scenario& scenario, std::uint64_t seed, const RunResult& result);
+
+}  // namespace brigade::sim
