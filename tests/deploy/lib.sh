@@ -32,13 +32,13 @@ network_environment() {
   env | grep -E '^(PIP_CERT|PIP_INDEX_URL|PIP_DEFAULT_TIMEOUT|SSL_CERT_FILE|https?_proxy)=' || true
 }
 
-# base_tarball NAME PACKAGES: a debootstrapped Debian 12 with packages added, made once; prints its
+# base_tarball NAME [PACKAGES]: a debootstrapped Debian 12 with packages added, made once; prints its
 # path. The certificates that this machine trusts are trusted in it.
 base_tarball() {
   local tarball="$work/$1.tar" root
   if [ ! -e "$tarball" ]; then
     root=$(mktemp -d "$work/.base.XXXXXX")
-    debootstrap --variant=minbase --include="ca-certificates,$2" bookworm "$root" \
+    debootstrap --variant=minbase --include="ca-certificates${2:+,$2}" bookworm "$root" \
       >"$work/$1.log" 2>&1 ||
       skip "no Debian could be bootstrapped: is the mirror reachable? ($work/$1.log)"
     cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"

@@ -50,6 +50,11 @@ BANNED_CALLS = (
     (r"\bgetenv\s*\(", "no environment here: options come in a struct"),
 )
 PURE_ROOMS = ("swarm", "sim")
+# The programs in them: thin mains that read a command line and time a run from outside.
+PURE_ROOMS_PROGRAMS = ("sim/brigade_sim.cpp",)
+
+# Data of tests, whatever its files are called: not ours to style.
+DATA = ("tests/fuzz/corpus/", "tests/vectors/golden/")
 
 SLEEPLESS_TESTS = ("tests/unit", "tests/property", "tests/simulation")
 
