@@ -1,0 +1,43 @@
+#include "cli/app.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <memory>
+
+#include "cli/commands.hpp"
+#include "cli/exit.hpp"
+#include "cli/help.hpp"
+#include "cli/version.hpp"
+
+namespace brigade::cli {
+
+int run(int argc, char** argv) {
+  CLI::App app("Trains a language model across a line of daemons, each with one stage of it.",
+               "brigade");
+  Chosen chosen;
+  app.set_version_flag("--version", fmt::format("brigade {}", kVersion));
+  app.require_subcommand(1);
+  app.formatter(std::make_shared<HelpFormatter>());
+  add_local(app, chosen);
+  add_status(app, chosen);
+  add_data(app, chosen);
+  add_eval(app, chosen);
+  add_generate(app, chosen);
+  add_export(app, chosen);
+  app.footer(
+      "Start here:\n"
+      "  brigade local                     train a small model on this machine\n"
+      "  brigade generate brigade-out      let it write\n\n"
+      "Every command has --help with examples.");
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& success) {  // --help, --version
+    return app.exit(success);
+  } catch (const CLI::ParseError& error) {
+    return static_cast<int>(fail(Exit::kUsage, describe_usage_error(app, error)));
+  }
+  return static_cast<int>(chosen());
+}
+
+}  // namespace brigade::cli

@@ -1,0 +1,134 @@
+#include "cli/status_table.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "cli/figures.hpp"
+
+namespace brigade::cli {
+
+namespace control = brigade::control::v1;
+
+namespace {
+
+using Row = std::vector<std::string>;
+
+std::string blocks_of(const control::NodeStatus& node) {
+  if (node.blocks() <= 1) return fmt::format("{}", node.first_block());
+  return fmt::format("{}-{}", node.first_block(), node.first_block() + node.blocks() - 1);
+}
+
+Row row_of(const control::NodeStatus& node) {
+  return {fmt::format("{}/{}", node.stage(), node.stages()),
+          node.node().substr(0, 8),
+          blocks_of(node),
+          node.phase(),
+          with_commas(node.position()),
+          fmt::format("{}", node.in_flight()),
+          fmt::format("{:.0f} %", 100 * node.busy_ratio()),
+          fmt::format("{:.1f}", node.staleness_mean()),
+          in_bytes(node.rss_bytes()),
+          fmt::format("{}/{}",
+                      std::count_if(node.peers().begin(), node.peers().end(),
+                                    [](const auto& peer) { return peer.is_linked(); }),
+                      node.peers_size()),
+          node.device(),
+          fmt::format("{}", node.pid())};
+}
+
+Json peer_json(const control::PeerStatus& peer) {
+  Json json;
+  json["node"] = peer.node();
+  json["stage"] = peer.stage();
+  json["address"] = peer.address();
+  json["is_linked"] = peer.is_linked();
+  json["round_trip_ms"] = peer.round_trip_ms();
+  json["last_error"] = peer.last_error();
+  return json;
+}
+
+}  // namespace
+
+std::vector<std::string> status_table(std::span<const control::NodeStatus> nodes) {
+  if (nodes.empty()) return {};
+  std::vector<Row> rows = {{"stage", "node", "blocks", "phase", "position", "in flight", "busy",
+                            "staleness", "memory", "links", "device", "pid"}};
+  for (const auto& node : nodes) rows.push_back(row_of(node));
+  std::vector<std::size_t> widths(rows.front().size(), 0);
+  for (const Row& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  std::vector<std::string> lines;
+  for (const Row& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i)
+      line += fmt::format("{:<{}}", row[i], widths[i] + 2);
+    line.erase(line.find_last_not_of(' ') + 1);
+    lines.push_back(std::move(line));
+  }
+  for (const auto& node : nodes) {
+    if (!node.waiting_for().empty()) {
+      lines.push_back(fmt::format("stage {} waits: {}", node.stage(), node.waiting_for()));
+    }
+    if (!node.error().empty()) {
+      lines.push_back(fmt::format("stage {} is blocked: {}", node.stage(), node.error()));
+    }
+    for (const auto& peer : node.peers()) {
+      if (peer.is_linked() || peer.last_error().empty()) continue;
+      lines.push_back(fmt::format("stage {} has no link to stage {}: {}", node.stage(),
+                                  peer.stage(), peer.last_error()));
+    }
+  }
+  return lines;
+}
+
+Json status_json(const control::NodeStatus& node) {
+  Json json;
+  json["node"] = node.node();
+  json["stage"] = node.stage();
+  json["stages"] = node.stages();
+  json["replica"] = node.replica();
+  json["pid"] = node.pid();
+  json["version"] = node.version();
+  json["phase"] = node.phase();
+  json["waiting_for"] = node.waiting_for();
+  json["error"] = node.error();
+  json["epoch"] = node.epoch();
+  json["position"] = node.position();
+  json["committed_position"] = node.committed_position();
+  json["drawn"] = node.drawn();
+  json["applied"] = node.applied();
+  json["in_flight"] = node.in_flight();
+  json["kept_gradients"] = node.kept_gradients();
+  json["updates"] = node.updates();
+  json["weight_versions"] = node.weight_versions();
+  json["staleness_mean"] = node.staleness_mean();
+  json["staleness_max"] = node.staleness_max();
+  json["busy"] = node.busy_ratio();
+  json["compute_seconds"] = node.compute_seconds();
+  json["compute_cpu_seconds"] = node.compute_cpu_seconds();
+  json["rss_bytes"] = node.rss_bytes();
+  json["param_bytes"] = node.param_bytes();
+  json["state_bytes"] = node.state_bytes();
+  json["stash_bytes"] = node.stash_bytes();
+  json["bytes_sent"] = node.bytes_sent();
+  json["bytes_received"] = node.bytes_received();
+  json["repeats"] = node.repeats();
+  json["duplicates"] = node.duplicates();
+  json["lr"] = node.learning_rate();
+  json["gradient_norm"] = node.gradient_norm();
+  json["loss"] = node.loss();
+  json["tokens"] = node.tokens();
+  json["parameters"] = node.parameters();
+  json["first_block"] = node.first_block();
+  json["blocks"] = node.blocks();
+  json["device"] = node.device();
+  json["listen"] = node.listen();
+  json["seconds"] = node.seconds();
+  json["peers"] = Json::array();
+  for (const auto& peer : node.peers()) json["peers"].push_back(peer_json(peer));
+  return json;
+}
+
+}  // namespace brigade::cli
