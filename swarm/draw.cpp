@@ -34,7 +34,7 @@ Draw::Decision Draw::decide(const View& view) const {
   if (is_inside_group()) return {true, "the group is not complete"};
   if (!has_steps_left()) return {false, "the line to run empty: all steps are drawn"};
   if (view.is_stopping) return {false, "the line to run empty: asked to stop"};
-  if (view.is_evaluating_first) return {false, "the evaluation before the first draw"};
+  if (view.is_evaluating_first) return {false, "an evaluation, which comes first"};
   if (next_ - view.watermark >= limits::kMaxAppliedAhead) {
     return {false, "the oldest micro-batch, which is far behind the newest"};
   }

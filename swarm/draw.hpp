@@ -25,7 +25,7 @@ class Draw {
   struct View {
     bool is_ready = false;             // the whole line is, in this epoch
     bool is_stopping = false;          // asked to
-    bool is_evaluating_first = false;  // the evaluation of a resume comes before the first draw
+    bool is_evaluating_first = false;  // an evaluation is under way that draws wait for
     bool is_forward_turn = true;       // of the schedule (TaskQueue)
     bool is_update_due = false;        // here, or being made
     std::uint32_t in_flight = 0;
@@ -47,6 +47,7 @@ class Draw {
     Group group;
   };
   Drawn take();
+  Sequence next() const { return Sequence{next_}; }
   /// Micro-batches of this epoch in all, once the last one is drawn.
   std::optional<std::uint64_t> final_count(bool is_stopping) const;
   bool has_steps_left() const;

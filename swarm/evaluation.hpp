@@ -36,6 +36,7 @@ class Evaluation {
   /// Of an evaluation that has just been completed.
   std::optional<EvalReported> take_report();
 
+  bool is_running() const { return is_running_; }
   /// Nothing may be drawn before it is done.
   bool comes_first() const { return is_running_ && kind_ == Kind::kResume; }
   bool is_final_done() const { return is_final_done_; }

@@ -46,8 +46,7 @@ bool Helm::draw() {
   view.is_ready = view_.is_ready;
   view.is_stopping = view_.is_stopping || shared_.epoch.final_count.has_value();
   view.is_evaluating_first =
-      evaluation_.comes_first() ||
-      (shared_.options.lock_step && evaluation_.has_batch_to_send() && !view_.is_stopping);
+      evaluation_.comes_first() || (shared_.options.lock_step && evaluation_.is_running());
   view.is_forward_turn = shared_.tasks.is_forward_turn();
   view.is_update_due = !view_.is_at_cut;
   view.in_flight = counts.in_flight;
@@ -69,7 +68,7 @@ bool Helm::draw_evaluation() {
   if (!may_send) return false;
   const Sequence batch = evaluation_.take_batch();
   open({shared_.epoch.epoch, shared_.options.head, batch, MicrobatchId::Kind::kEval},
-       Group{batch, 1});
+       Group{draw_.next(), 1});
   return true;
 }
 

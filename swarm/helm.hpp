@@ -2,7 +2,8 @@
 //
 // Rules
 // - Evaluation batches go before draws: their result is wanted for one moment of the weights. In
-//   lock-step nothing is drawn between them, so that the moment is determined.
+//   lock-step, and before the first draw of a resume, nothing is drawn until the result is known:
+//   so that moment is determined.
 // - When the line is asked to stop, no more is drawn or evaluated.
 // - Done: all drawn micro-batches are applied and updated at every stage, no evaluation is under
 //   way, and the final one is made, if all steps were drawn.

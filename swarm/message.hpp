@@ -50,7 +50,8 @@ struct Group {
 struct Forward {
   MicrobatchId id;
   Attempt attempt;  // echoed by the receipt: a receipt of an earlier attempt is not believed
-  Group group;      // size 1 in asynchronous schedules
+  Group group;      // size 1 in asynchronous schedules; kEval: `first` is the training
+                    // micro-batch that it goes before (lock-step)
   Payload payload;  // encoded activations (none of stage 0's own) and the T+1 tokens
 };
 

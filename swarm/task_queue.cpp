@@ -64,11 +64,12 @@ bool TaskQueue::admit(const Group& group, Sequence sequence) {
 }
 
 void TaskQueue::push_forward(Slot slot, const Entry& entry) {
-  forwards_.push({slot, entry.id.sequence, entry.was_forwarded, entry.is_train()});
+  const Sequence turn = entry.is_train() ? entry.id.sequence : entry.group.first;
+  forwards_.push({slot, turn, entry.was_forwarded});
 }
 
 void TaskQueue::push_backward(Slot slot, const Entry& entry) {
-  backwards_.push({slot, entry.id.sequence, false, true});
+  backwards_.push({slot, entry.id.sequence, false});
 }
 
 void TaskQueue::remove_forward(Slot slot) {
@@ -95,12 +96,12 @@ Pick TaskQueue::take_lock_step() {
   const bool forwards_now = is_forward_turn() || forwarded_ == applied_;
   for (std::size_t i = 0; i < forwards_.size(); ++i) {
     const Item& item = forwards_[i];
-    const bool is_next = forwards_now && (!item.is_train || item.sequence.value() == forwarded_);
+    const bool is_next = forwards_now && item.turn.value() <= forwarded_;
     if (item.in_any_turn || is_next) return {Pick::Kind::kForward, forwards_.take(i), ""};
   }
   if (is_forward_turn()) return {Pick::Kind::kNothing, 0, kNoInput};
   for (std::size_t i = 0; i < backwards_.size(); ++i) {
-    if (backwards_[i].sequence.value() == applied_) {
+    if (backwards_[i].turn.value() == applied_) {
       return {Pick::Kind::kBackward, backwards_.take(i), ""};
     }
   }

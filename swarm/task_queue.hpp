@@ -5,8 +5,8 @@
 //   update it waits for makes it staler; otherwise in order of arrival.
 // - kAsync in lock-step: forward(m+δ), backward(m), update with δ = P−1−i, in exactly this order
 //   whatever arrives first (the deterministic schedule of the vectors); once the last micro-batch
-//   is known there is nothing more to forward, only backward and update. Evaluations that arrived
-//   before the next forward go before it, so that their weights are determined too.
+//   is known there is nothing more to forward, only backward and update. An evaluation batch names
+//   the training micro-batch that it goes before, so that its weights are determined too.
 // - kGpipe: all forwards of a group before its first backward, here and at the tail.
 // - What is forwarded again (the next stage lost it) goes in any turn: the line waits for it.
 // - Update: kAsync after every `accumulate` applied, kGpipe after the last of the group.
@@ -51,9 +51,8 @@ class TaskQueue {
  private:
   struct Item {
     Slot slot;
-    Sequence sequence;
+    Sequence turn;     // lock-step: the training micro-batch whose turn it is, or comes after it
     bool in_any_turn;  // forwarded again
-    bool is_train;
   };
   /// First in, first out, and now and then something from the middle.
   class Lane {
