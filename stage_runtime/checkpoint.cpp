@@ -6,7 +6,6 @@
 #include <array>
 #include <memory>
 
-#include "base/file.hpp"
 #include "stage_runtime/checkpoint_metadata.hpp"
 
 namespace brigade::stage {
@@ -52,16 +51,6 @@ std::vector<TensorToWrite> tensors_of(const Snapshot& snapshot) {
   return tensors;
 }
 
-Result<> write_all(const std::filesystem::path& file, std::string_view header,
-                   std::span<const TensorToWrite> tensors) {
-  BRIGADE_ASSIGN(AtomicFile out, AtomicFile::create(file));
-  BRIGADE_TRY(out.write(header));
-  for (const TensorToWrite& tensor : tensors) {
-    BRIGADE_TRY(out.write(std::as_bytes(tensor.data)));
-  }
-  return out.commit();
-}
-
 }  // namespace
 
 Result<> write_snapshot(const Snapshot& snapshot, const CheckpointInfo& info,
@@ -78,7 +67,7 @@ Result<> write_snapshot(const Snapshot& snapshot, const CheckpointInfo& info,
   checksum.add(header);
   for (const TensorToWrite& tensor : tensors) checksum.add(tensor.data);
   header.replace(find_digest(header), kZeroDigest.size(), checksum.digest());
-  return write_all(file, header, tensors);
+  return write_safetensors(file, header, tensors);
 }
 
 Result<> verify_checksum(const SafetensorsFile& file) {

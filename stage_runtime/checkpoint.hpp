@@ -29,7 +29,7 @@ Result<std::optional<CheckpointHeader>> read_checkpoint_header(const Safetensors
 /// kCorrupt if the checksum in the metadata is not that of the bytes.
 Result<> verify_checksum(const SafetensorsFile& file);
 
-/// Where restored state goes: buffers of layout.buffer_size() elements.
+/// Where restored state goes: buffers of layout.buffer_size() elements; empty moments are not read.
 struct RestoreTarget {
   const ModelShape& model;
   const Layout& layout;

@@ -129,7 +129,7 @@ Result<OptimizerCounters> restore_state(std::span<const std::filesystem::path> f
     for (std::size_t i = 0; i < kMoments; ++i) {
       const Found moment =
           sources.find(fmt::format("optimizer.{}.{}", kMomentNames[i], parameter.name));
-      if (moment.entry == nullptr) continue;
+      if (moment.entry == nullptr || target.moments[i].empty()) continue;
       BRIGADE_TRY(copy_tensor(moment, parameter,
                               target.moments[i].subspan(parameter.offset, parameter.size)));
     }

@@ -82,4 +82,8 @@ struct TensorToWrite {
 std::string make_safetensors_header(std::span<const TensorToWrite> tensors,
                                     const std::map<std::string, std::string>& metadata);
 
+/// Header and data as one file, atomically (base/file.hpp): old or new, never half written.
+Result<> write_safetensors(const std::filesystem::path& file, std::string_view header,
+                           std::span<const TensorToWrite> tensors);
+
 }  // namespace brigade::stage

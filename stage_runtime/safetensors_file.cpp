@@ -10,6 +10,7 @@
 #include <system_error>
 
 #include "base/check.hpp"
+#include "base/file.hpp"
 #include "stage_runtime/safetensors.hpp"
 
 namespace brigade::stage {
@@ -139,6 +140,25 @@ Result<> SafetensorsFile::read(const TensorEntry& entry, std::span<float> out) c
                         fmt::format("{}: \"{}\" is {}; weights must be F32, F16 or BF16",
                                     path().string(), entry.name, to_string(entry.type)));
   }
+}
+
+Result<> write_safetensors(const std::filesystem::path& file, std::string_view header,
+                           std::span<const TensorToWrite> tensors) {
+  const auto write = [&]() -> Result<> {
+    BRIGADE_ASSIGN(AtomicFile out, AtomicFile::create(file));
+    BRIGADE_TRY(out.write(header));
+    for (const TensorToWrite& tensor : tensors) {
+      BRIGADE_TRY(out.write(std::as_bytes(tensor.data)));
+    }
+    return out.commit();
+  };
+  auto written = write();
+  if (written.has_value()) return {};
+  std::size_t bytes = header.size();
+  for (const TensorToWrite& tensor : tensors) bytes += tensor.data.size_bytes();
+  return make_error(written.error().code,
+                    fmt::format("{}; {} bytes are needed, make room or choose another folder",
+                                written.error().message, bytes));
 }
 
 }  // namespace brigade::stage

@@ -8,5 +8,8 @@ namespace brigade::stage {
 extern const Method kNesterov;
 extern const Method kGpipe;
 extern const Method kOneForwardOneBackward;
+extern const Method kAsync;
+extern const Method kPipemare;
+extern const Method kPaci;
 
 }  // namespace brigade::stage

@@ -8,7 +8,8 @@
 namespace brigade::stage {
 namespace {
 
-constexpr std::array kMethods{&kNesterov, &kGpipe, &kOneForwardOneBackward};
+constexpr std::array kMethods{&kNesterov, &kPaci,  &kPipemare,
+                              &kAsync,    &kGpipe, &kOneForwardOneBackward};
 
 struct Bound {
   std::string_view field;
