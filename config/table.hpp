@@ -20,7 +20,7 @@ struct Bound {
 
 template <class Config>
 std::vector<Bound> bind_table(std::span<const OptionOf<Config>> options, Config& config,
-                        const std::string& prefix = "") {
+                              const std::string& prefix = "") {
   std::vector<Bound> bound;
   for (const auto& option : options) {
     bound.push_back({prefix + std::string(option.key), &option, option.field(config)});

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "base/limits.hpp"
+#include "config/toml_text.hpp"
 
 namespace brigade::config {
 namespace {
@@ -97,6 +98,7 @@ Result<std::vector<Entry>> read_toml(const std::string& text, const std::string&
     return make_error(ErrorCode::kLimit, fmt::format("{}: larger than the bound of {} bytes",
                                                      origin, limits::kMaxConfigBytes));
   }
+  BRIGADE_TRY(check_toml_text(text, origin));
   const toml::parse_result parsed = toml::parse(std::string_view(text));
   if (!parsed) {
     const toml::parse_error& error = parsed.error();
