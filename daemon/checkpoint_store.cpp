@@ -6,7 +6,7 @@
 #include <system_error>
 #include <utility>
 
-#include "fmt/format.h"
+#include <fmt/format.h>
 
 namespace brigade::daemon {
 

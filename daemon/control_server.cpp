@@ -15,10 +15,10 @@
 #include <utility>
 #include <vector>
 
+#include <brigade/control/v1/control.grpc.pb.h>
+#include <fmt/format.h>
 #include "base/limits.hpp"
-#include "brigade/control/v1/control.grpc.pb.h"
 #include "daemon/watch_queue.hpp"
-#include "fmt/format.h"
 
 namespace brigade::daemon {
 
@@ -174,6 +174,7 @@ class ControlServer::Service final : public Control::CallbackService {
   }
 
   void publish(const WatchEvent& event) {
+    if (early_ && !early_->push(event)) early_.reset();  // nobody came: nobody misses them
     const auto watchers = watchers_;  // a cut watcher leaves the list while we walk
     for (const auto& watcher : watchers) watcher->publish(event);
   }
@@ -233,6 +234,8 @@ class ControlServer::Service final : public Control::CallbackService {
   void admit(const std::shared_ptr<Watcher>& watcher) {
     watchers_.push_back(watcher);
     watcher->begin();
+    while (auto event = early_ ? early_->pop() : std::nullopt) watcher->publish(*event);
+    early_.reset();
     if (watchers_.size() > limits::kMaxWatchers)
       watcher->finish({grpc::StatusCode::RESOURCE_EXHAUSTED,
                        fmt::format("{} watchers are the most", limits::kMaxWatchers)});
@@ -242,6 +245,9 @@ class ControlServer::Service final : public Control::CallbackService {
   asio::io_context& core_;
   const Handlers handlers_;
   std::vector<std::shared_ptr<Watcher>> watchers_;
+  /// Events since the start, for the first watcher: whoever starts a daemon to watch it misses
+  /// none.
+  std::optional<WatchQueue> early_{std::in_place, limits::kMaxWatchQueue / 2};
   bool is_closing_ = false;
   fs::path socket_;
   std::unique_ptr<grpc::Server> server_;

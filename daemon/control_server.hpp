@@ -3,6 +3,7 @@
 //
 // Threading: gRPC's threads only post; everything is decided on the core strand, where publish()
 // and close() are called. Bounds: limits::kMaxWatchers, kMaxWatchQueue events a watcher.
+// The first watcher also gets what happened since the start, if that is not too much to keep.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -11,9 +12,9 @@
 #include <memory>
 #include <optional>
 
+#include <brigade/control/v1/control.pb.h>
 #include "base/result.hpp"
 #include "base/time.hpp"
-#include "brigade/control/v1/control.pb.h"
 
 namespace brigade::daemon {
 

@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "base/check.hpp"
-#include "fmt/format.h"
+#include <fmt/format.h>
 
 namespace brigade::daemon {
 

@@ -7,7 +7,7 @@
 #include <utility>
 
 #include "daemon/log.hpp"
-#include "fmt/format.h"
+#include <fmt/format.h>
 
 namespace brigade::daemon {
 

@@ -9,7 +9,7 @@
 #include <string>
 
 #include "base/time.hpp"
-#include "brigade/control/v1/control.pb.h"
+#include <brigade/control/v1/control.pb.h>
 #include "daemon/engine.hpp"
 #include "daemon/rate.hpp"
 #include "daemon/report.hpp"

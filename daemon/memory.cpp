@@ -2,7 +2,7 @@
 
 #include <fstream>
 
-#include "fmt/format.h"
+#include <fmt/format.h>
 
 namespace brigade::daemon {
 

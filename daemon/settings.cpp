@@ -1,11 +1,13 @@
 #include "daemon/settings.hpp"
 
+#include <openssl/sha.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <limits>
 
+#include <fmt/format.h>
 #include "config/methods.hpp"
-#include "fmt/format.h"
 
 namespace brigade::daemon {
 
@@ -186,6 +188,14 @@ Result<std::vector<PeerAddress>> to_peers(const config::SwarmConfig& swarm,
     peers.push_back({id, peer.address, StageIndex(peer.stage)});
   }
   return peers;
+}
+
+SwarmId to_swarm_id(const config::SwarmConfig& swarm) {
+  const std::string text = config::canonical_text(swarm);
+  SwarmId id{};
+  static_assert(id.size() == SHA256_DIGEST_LENGTH);
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), id.data());
+  return id;
 }
 
 std::uint32_t in_flight_at_most(const config::SwarmConfig& swarm, std::uint32_t stage) {

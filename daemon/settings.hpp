@@ -8,6 +8,7 @@
 #include "base/result.hpp"
 #include "config/node_config.hpp"
 #include "config/swarm_config.hpp"
+#include "daemon/frame.hpp"
 #include "daemon/stage_worker.hpp"
 #include "daemon/token_source.hpp"
 #include "daemon/transport.hpp"
@@ -39,6 +40,9 @@ TokenSourceOptions to_token_source_options(const config::SwarmConfig& swarm);
 /// neighbours.
 Result<std::vector<PeerAddress>> to_peers(const config::SwarmConfig& swarm,
                                           const config::NodeConfig& node, const NodeId& self);
+
+/// SHA-256 of what all nodes must agree on: two that differ refuse each other.
+SwarmId to_swarm_id(const config::SwarmConfig& swarm);
 
 /// Micro-batches in flight at most at `stage`, for memory estimates.
 std::uint32_t in_flight_at_most(const config::SwarmConfig& swarm, std::uint32_t stage);

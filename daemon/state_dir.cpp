@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "base/file.hpp"
-#include "fmt/format.h"
+#include <fmt/format.h>
 
 namespace brigade::daemon {
 

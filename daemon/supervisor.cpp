@@ -5,7 +5,7 @@
 #include <chrono>
 #include <utility>
 
-#include "fmt/format.h"
+#include <fmt/format.h>
 
 namespace brigade::daemon {
 

@@ -3,7 +3,7 @@
 #include <optional>
 #include <utility>
 
-#include "fmt/format.h"
+#include <fmt/format.h>
 #include "stage_runtime/data/token_file.hpp"
 
 namespace brigade::daemon {

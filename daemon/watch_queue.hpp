@@ -8,7 +8,7 @@
 #include <deque>
 #include <optional>
 
-#include "brigade/control/v1/control.pb.h"
+#include <brigade/control/v1/control.pb.h>
 
 namespace brigade::daemon {
 

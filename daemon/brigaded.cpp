@@ -1,0 +1,154 @@
+// brigaded: one node of a swarm. Flags, configuration, then daemon/daemon.hpp.
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+#include "config/node_config.hpp"
+#include "config/swarm_config.hpp"
+#include "daemon/daemon.hpp"
+#include "daemon/identity.hpp"
+#include "daemon/log.hpp"
+#include "daemon/settings.hpp"
+#include "daemon/token_source.hpp"
+#include "stage_runtime/stage.hpp"
+
+namespace brigade::daemon {
+namespace {
+
+constexpr int kDone = 0;
+constexpr int kFailed = 1;
+constexpr int kWrongUsage = 2;
+// Whatever a daemon writes is its owner's alone.
+constexpr mode_t kPrivate = 0077;
+
+struct Flags {
+  std::filesystem::path config;
+  std::vector<std::filesystem::path> resume_from;
+  std::optional<int> parent_fd;
+  bool exit_when_over = false;
+  bool check_only = false;
+  bool show_id = false;
+};
+
+int fail(const Error& error, int code) {
+  std::fprintf(stderr, "brigaded: %s\n", error.message.c_str());
+  return code;
+}
+
+/// A stage in a long computation can't be waited for when a stop has an end.
+void exit_at_alarm(int) {
+  static constexpr char kText[] = "brigaded: still busy past the stop deadline: leaving\n";
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kText, sizeof kText - 1);
+  ::_exit(kFailed);
+}
+
+void arm_last_resort(Duration after) {
+  std::signal(SIGALRM, exit_at_alarm);
+  ::alarm(static_cast<unsigned>(std::chrono::ceil<std::chrono::seconds>(after).count()));
+}
+
+StageLibrary stage_library() {
+  return {.make = &stage::Stage::make,
+          .cost =
+              [](const config::SwarmConfig& swarm) {
+                return stage::model_cost(to_model_shape(swarm.model), swarm.run.context);
+              },
+          .estimate =
+              [](const stage::StageOptions& options) {
+                return stage::estimate_memory(options.model, options.slice, options.batch,
+                                              options.tokens, options.method, options.recompute);
+              },
+          .checkpoints = {.verify = &stage::verify_checkpoint, .write = &stage::write_snapshot}};
+}
+
+/// Everything that a start would refuse, without touching the state folder or the network.
+Result<> check_only(const config::NodeConfig& node, const config::SwarmConfig& swarm) {
+  const StageLibrary library = stage_library();
+  BRIGADE_ASSIGN(const stage::Slice slice, to_slice(swarm, node.stage, library.cost(swarm)));
+  BRIGADE_TRY(to_peers(swarm, node, NodeId{}));
+  if (slice.is_head()) BRIGADE_TRY(open_token_source(to_token_source_options(swarm)));
+  std::printf("ok: stage %u of %u, blocks %u to %u, %zu peers\n", slice.stage, slice.stages,
+              slice.first_block, slice.first_block + slice.blocks - 1, node.peers.size());
+  return {};
+}
+
+int show_id(const config::NodeConfig& node) {
+  std::error_code failure;
+  std::filesystem::create_directories(node.identity.parent_path(), failure);
+  const auto identity = load_or_create_identity(node.identity);
+  if (identity.has_error()) return fail(identity.error(), kFailed);
+  std::printf("%s\n", to_hex(identity->id).c_str());
+  return kDone;
+}
+
+int serve(const Flags& flags, config::NodeConfig node, config::SwarmConfig swarm) {
+  auto daemon = Daemon::make({.node = std::move(node),
+                              .swarm = std::move(swarm),
+                              .resume_from = flags.resume_from,
+                              .exit_when_over = flags.exit_when_over,
+                              .parent_fd = flags.parent_fd,
+                              .on_stopping = arm_last_resort},
+                             stage_library());
+  if (daemon.has_error()) return fail(daemon.error(), kFailed);
+  const auto served = (*daemon)->run();
+  return served.has_error() ? fail(served.error(), kFailed) : kDone;
+}
+
+int run(const Flags& flags) {
+  auto node = config::load_node_config(flags.config);
+  if (node.has_error()) return fail(node.error(), kWrongUsage);
+  if (flags.show_id) return show_id(*node);
+  auto swarm = config::load_swarm_config(node->swarm);
+  if (swarm.has_error()) return fail(swarm.error(), kWrongUsage);
+  if (flags.check_only) {
+    const auto checked = check_only(*node, *swarm);
+    return checked.has_error() ? fail(checked.error(), kFailed) : kDone;
+  }
+  if (auto log = start_log(node->log); log.has_error()) return fail(log.error(), kWrongUsage);
+  return serve(flags, std::move(*node), std::move(*swarm));
+}
+
+void describe(CLI::App& app, Flags& flags) {
+  app.set_version_flag("--version", "brigaded " BRIGADE_VERSION);
+  app.add_option("--config", flags.config, "node.toml: this machine's part in a swarm")->required();
+  app.add_option("--resume-from", flags.resume_from,
+                 "more folders with checkpoints to start from: the state folders of the run's "
+                 "other nodes, when the number of stages has changed");
+  app.add_option("--parent-fd", flags.parent_fd,
+                 "number of an inherited file descriptor; when its other end closes, drain, save "
+                 "and exit")
+      ->check(CLI::NonNegativeNumber);
+  app.add_flag("--exit-when-over", flags.exit_when_over,
+               "exit once all steps are done and saved, instead of staying to serve status");
+  app.add_flag("--check", flags.check_only, "check configuration and data, then exit");
+  app.add_flag("--show-id", flags.show_id,
+               "print this node's id (its key is made if missing), then exit");
+}
+
+}  // namespace
+}  // namespace brigade::daemon
+
+int main(int argc, char** argv) {
+  ::umask(brigade::daemon::kPrivate);
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGHUP, SIG_IGN);  // a closed terminal ends nothing: --parent-fd does
+  brigade::daemon::Flags flags;
+  CLI::App app{"brigaded: hosts one stage of a model and trains it with its peers.", "brigaded"};
+  brigade::daemon::describe(app, flags);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? brigade::daemon::kDone : brigade::daemon::kWrongUsage;
+  }
+  return brigade::daemon::run(flags);
+}

@@ -1,0 +1,317 @@
+#include "daemon/daemon.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <csignal>
+#include <cstdlib>
+#include <utility>
+
+#include <fmt/format.h>
+#include "daemon/grpc_transport.hpp"
+#include "daemon/log.hpp"
+#include "daemon/memory.hpp"
+#include "daemon/settings.hpp"
+
+namespace brigade::daemon {
+
+namespace asio = boost::asio;
+
+namespace {
+
+// A service manager waits 15 s between SIGTERM and SIGKILL; the rest is for writing the last files.
+constexpr Duration kStopDeadline = std::chrono::seconds{12};
+// Whoever would wait for an orphan is gone: others may need its cores and its port.
+constexpr Duration kOrphanDeadline = std::chrono::seconds{4};
+constexpr Duration kSaveGrace = std::chrono::seconds{1};
+// While peers or the stage are not there yet, systemd is told every second to wait this long more.
+constexpr Duration kStartExtension = std::chrono::seconds{30};
+// Building a large stage happens before the strand turns.
+constexpr Duration kBuildExtension = std::chrono::minutes{10};
+constexpr int kInterruptedTwice = 130;
+
+}  // namespace
+
+Daemon::Daemon(DaemonOptions options, StateDir state, Identity identity, const stage::Slice& slice,
+               const StageLibrary& library)
+    : options_(std::move(options)),
+      state_(std::move(state)),
+      identity_(std::move(identity)),
+      slice_(slice),
+      signals_(core_),
+      second_timer_(core_),
+      watchdog_timer_(core_),
+      deadline_timer_(core_),
+      parent_(core_),
+      checkpoints_(state_.checkpoints(), to_model_shape(options_.swarm.model), slice,
+                   library.checkpoints),
+      engine_(to_stage_shape(options_.swarm, slice),
+              [this](ComputeOutcome outcome) {
+                asio::post(core_, [this, outcome = std::move(outcome)]() mutable {
+                  driver_->on_outcome(std::move(outcome));
+                });
+              }),
+      control_(core_, {.status = [this] { return status(); },
+                       .stop =
+                           [this](std::optional<Duration> deadline) {
+                             request_stop(deadline.value_or(kStopDeadline), "asked to stop");
+                           }}) {}
+
+Daemon::~Daemon() {
+  engine_.stop();
+  pool_.join();
+}
+
+// ---- Start ----------------------------------------------------------------------------------
+
+Result<std::unique_ptr<Daemon>> Daemon::make(DaemonOptions options, const StageLibrary& library) {
+  BRIGADE_ASSIGN(const stage::Slice slice,
+                 to_slice(options.swarm, options.node.stage, library.cost(options.swarm)));
+  BRIGADE_ASSIGN(StateDir state, StateDir::open(options.node.state_dir));
+  BRIGADE_ASSIGN(Identity identity, load_or_create_identity(options.node.identity));
+  std::unique_ptr<Daemon> daemon(
+      new Daemon(std::move(options), std::move(state), std::move(identity), slice, library));
+  BRIGADE_TRY(daemon->start(library));
+  return daemon;
+}
+
+Result<> Daemon::start(const StageLibrary& library) {
+  std::unique_ptr<TokenSource> source;
+  if (slice_.is_head()) {
+    BRIGADE_ASSIGN(source, open_token_source(to_token_source_options(options_.swarm)));
+    eval_batches_ = source->eval_batches();
+  }
+  BRIGADE_ASSIGN(swarm::StartState known, find_start());
+  const auto core_options =
+      to_core_options(options_.swarm, identity_.id, slice_.stage, eval_batches_);
+  driver_.emplace(Driver::Parts{core_, pool_, engine_, state_, checkpoints_,
+                                [this](const Report& report) { on_report(report); }},
+                  core_options, std::move(known));
+  BRIGADE_TRY(start_links());
+  BRIGADE_TRY(control_.start(options_.node.control));
+  BRIGADE_ASSIGN(const StageFacts facts, start_stage(library, std::move(source)));
+  journal_.emplace(JournalFacts{.self = identity_.id,
+                                .version = BRIGADE_VERSION,
+                                .slice = slice_,
+                                .stage = facts,
+                                .listen = listen_,
+                                .tokens_per_microbatch = std::uint64_t{options_.swarm.run.batch} *
+                                                         options_.swarm.run.context});
+  return {};
+}
+
+Result<swarm::StartState> Daemon::find_start() {
+  std::vector<std::string> notes;
+  const auto scanned = checkpoints_.scan(options_.resume_from, notes);
+  for (const std::string& note : notes) spdlog::warn("{}", note);
+  BRIGADE_TRY(scanned);
+  swarm::StartState known{checkpoints_.sound(), Epoch{}};
+  for (const swarm::CheckpointId& one : known.checkpoints)
+    known.max_epoch = std::max(known.max_epoch, one.epoch);
+  const auto epoch = state_.read_epoch();
+  if (epoch.has_error()) {
+    if (epoch.error().code != ErrorCode::kCorrupt) return epoch.error();
+    spdlog::warn("{}: going on from epoch {} of the checkpoints", epoch.error().message,
+                 known.max_epoch.value());
+  } else if (*epoch) {
+    known.max_epoch = std::max(known.max_epoch, **epoch);
+  }
+  spdlog::info("state folder={} checkpoints={} newest={} epoch={}",
+               in_quotes(state_.folder().string()), known.checkpoints.size(),
+               known.checkpoints.empty() ? 0 : known.checkpoints.back().position,
+               known.max_epoch.value());
+  return known;
+}
+
+Result<StageFacts> Daemon::start_stage(const StageLibrary& library,
+                                       std::unique_ptr<TokenSource> source) {
+  supervisor_.extend_start(kBuildExtension);
+  auto settings = to_stage_options(options_.swarm, options_.node, slice_);
+  const RecomputeChoice choice = choose_recompute(
+      options_.swarm.method.recompute, library.estimate(settings).kept_bytes_per_microbatch,
+      in_flight_at_most(options_.swarm, slice_.stage), available_memory_bytes());
+  settings.recompute = choice.recompute;
+  BRIGADE_ASSIGN(const StageFacts facts,
+                 engine_.start([&] { return library.make(settings); }, std::move(source)));
+  spdlog::info(
+      "node id={} stage={}/{} blocks={}-{} device={} listen={} parameters={} "
+      "recompute={} reason={} version={}",
+      to_hex(identity_.id), slice_.stage, slice_.stages, slice_.first_block,
+      slice_.first_block + slice_.blocks - 1, in_quotes(facts.device), listen_, facts.parameters,
+      choice.recompute ? "on" : "off", in_quotes(choice.reason), BRIGADE_VERSION);
+  return facts;
+}
+
+Result<> Daemon::start_links() {
+  BRIGADE_ASSIGN(auto peers, to_peers(options_.swarm, options_.node, identity_.id));
+  TransportOptions options;
+  options.identity = identity_;
+  options.swarm = to_swarm_id(options_.swarm);
+  options.stage = StageIndex(slice_.stage);
+  options.software = "brigaded " BRIGADE_VERSION;
+  options.listen = options_.node.listen;
+  options.peers = std::move(peers);
+  options.seed = options_.swarm.run.seed;
+  transport_ =
+      make_grpc_transport(std::move(options), core_.get_executor(), driver_->transport_callbacks());
+  BRIGADE_TRY(transport_->start());
+  listen_ = transport_->listen_address();
+  return {};
+}
+
+// ---- Running --------------------------------------------------------------------------------
+
+Result<> Daemon::run() {
+  watch_process();
+  every_second();
+  feed_watchdog();
+  asio::post(core_, [this] { driver_->start(*transport_); });
+  auto work = asio::make_work_guard(core_);
+  core_.run();
+  engine_.stop();
+  pool_.join();
+  if (failure_) return *failure_;
+  return {};
+}
+
+void Daemon::watch_process() {
+  if (options_.handle_signals) {
+    signals_.add(SIGINT);
+    signals_.add(SIGTERM);
+    on_signal();
+  }
+  if (options_.parent_fd) {
+    parent_.assign(*options_.parent_fd);
+    await_eof();
+  }
+}
+
+void Daemon::on_signal() {
+  signals_.async_wait([this](const boost::system::error_code& cancelled, int signal) {
+    if (cancelled) return;
+    if (is_told_to_stop_) std::_Exit(kInterruptedTwice);
+    request_stop(kStopDeadline, signal == SIGINT ? "SIGINT" : "SIGTERM");
+    on_signal();
+  });
+}
+
+void Daemon::await_eof() {
+  parent_.async_read_some(asio::buffer(&parent_byte_, 1),
+                          [this](const boost::system::error_code& failure, std::size_t) {
+                            if (failure == asio::error::operation_aborted) return;
+                            if (failure)
+                              return request_stop(kOrphanDeadline, "the parent process is gone");
+                            await_eof();
+                          });
+}
+
+void Daemon::every_second() {
+  journal_->sample(core_now(), engine_.counters().busy_seconds);
+  const swarm::Status core = driver_->status();
+  if (!supervisor_.is_ready()) supervisor_.extend_start(kStartExtension);
+  supervisor_.status(fmt::format("stage {}/{}: {}, micro-batch {}{}", slice_.stage, slice_.stages,
+                                 swarm::to_string(core.phase), core.position,
+                                 core.is_computing ? "" : std::string(", ") + core.waiting_for));
+  second_timer_.expires_after(std::chrono::seconds{1});
+  second_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (!cancelled) every_second();
+  });
+}
+
+void Daemon::feed_watchdog() {
+  const auto interval = supervisor_.watchdog_interval();
+  if (!interval) return;
+  supervisor_.feed_watchdog();
+  watchdog_timer_.expires_after(*interval);
+  watchdog_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (!cancelled) feed_watchdog();
+  });
+}
+
+void Daemon::on_report(const Report& report) {
+  const bool is_step = std::holds_alternative<swarm::StepReported>(report);
+  const std::uint32_t in_flight = is_step ? driver_->status().in_flight : 0;
+  if (const auto event = journal_->take(report, core_now(), in_flight)) control_.publish(*event);
+
+  if (const auto* changed = std::get_if<swarm::PhaseChanged>(&report)) on_phase(changed->phase);
+  if (const auto* failed = std::get_if<Failed>(&report)) {
+    failure_ = failed->error;
+    asio::post(core_, [this] { leave(); });
+  }
+  // Not from inside the driver's own loop over actions.
+  if (std::holds_alternative<CheckpointChanged>(report) ||
+      std::holds_alternative<swarm::PhaseChanged>(report))
+    asio::post(core_, [this] { leave_when_done(); });
+}
+
+void Daemon::on_phase(swarm::Phase phase) {
+  const bool can_serve = phase == swarm::Phase::kTraining || phase == swarm::Phase::kOver ||
+                         phase == swarm::Phase::kBlocked;
+  if (can_serve) supervisor_.ready();
+}
+
+control::v1::NodeStatus Daemon::status() {
+  return journal_->status({.core = driver_->status(),
+                           .engine = engine_.counters(),
+                           .transport = transport_->counters(),
+                           .links = transport_->links(),
+                           .payload_bytes = driver_->payloads().bytes()},
+                          core_now());
+}
+
+// ---- Stopping -------------------------------------------------------------------------------
+
+void Daemon::post_stop() {
+  asio::post(core_, [this] { request_stop(kStopDeadline, "asked to stop"); });
+}
+
+void Daemon::request_stop(Duration deadline, const std::string& why) {
+  if (std::exchange(is_told_to_stop_, true)) return;
+  spdlog::info("stopping reason={} deadline_s={:.1f}", in_quotes(why),
+               std::chrono::duration<double>(deadline).count());
+  supervisor_.stopping();
+  if (options_.on_stopping) options_.on_stopping(deadline + 2 * kSaveGrace);
+  deadline_timer_.expires_after(deadline + kSaveGrace);
+  deadline_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (cancelled) return;
+    spdlog::warn(
+        "the line did not run empty before the deadline: leaving with the newest "
+        "checkpoint");
+    leave();
+  });
+  driver_->request_stop(core_now() + deadline);
+  leave_when_done();
+}
+
+void Daemon::leave_when_done() {
+  const bool may_leave = is_told_to_stop_ || options_.exit_when_over;
+  const bool is_over = driver_->status().phase == swarm::Phase::kOver;
+  if (may_leave && is_over && driver_->pending_stores() == 0) leave();
+}
+
+void Daemon::leave() {
+  if (std::exchange(is_leaving_, true)) return;
+  const swarm::Status core = driver_->status();
+  const std::size_t left = driver_->payloads().count();
+  if (core.phase == swarm::Phase::kOver && core.in_flight == 0 && core.kept_gradients == 0 &&
+      left > 0)
+    spdlog::error("payloads never released count={} bytes={}", left, driver_->payloads().bytes());
+  driver_->halt();
+  second_timer_.cancel();
+  watchdog_timer_.cancel();
+  deadline_timer_.cancel();
+  signals_.cancel();
+  parent_.close();
+  transport_->stop();
+  control_.close();
+  // Behind the last checkpoint writes; the strand turns on until watchers have their last events.
+  asio::post(pool_, [this] {
+    control_.shut_down();
+    asio::post(core_, [this] { core_.stop(); });
+  });
+  spdlog::info("left position={} committed={}", core.position, core.committed.position);
+}
+
+}  // namespace brigade::daemon

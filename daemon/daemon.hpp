@@ -1,0 +1,118 @@
+// The daemon put together: state folder, identity, data, stage, links, control service, systemd.
+//
+// make() does everything that can fail at a start and says it in one line. run() turns the core
+// strand until the daemon is told to stop (signal, control service, end of the pipe to its parent)
+// and the core has drained and saved, or the deadline has passed.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "config/node_config.hpp"
+#include "config/swarm_config.hpp"
+#include "daemon/checkpoint_store.hpp"
+#include "daemon/control_server.hpp"
+#include "daemon/driver.hpp"
+#include "daemon/engine.hpp"
+#include "daemon/identity.hpp"
+#include "daemon/journal.hpp"
+#include "daemon/state_dir.hpp"
+#include "daemon/supervisor.hpp"
+#include "daemon/transport.hpp"
+
+namespace brigade::daemon {
+
+struct DaemonOptions {
+  config::NodeConfig node;
+  config::SwarmConfig swarm;
+  std::vector<std::filesystem::path> resume_from;  // more folders with checkpoints
+  bool exit_when_over = false;                     // do not stay to serve status
+  std::optional<int> parent_fd;                    // a pipe from the parent: stop when it closes
+  bool handle_signals = true;                      // SIGINT and SIGTERM of the whole process
+  std::function<void(Duration)> on_stopping;       // the time after which it must be over
+};
+
+/// What needs torch, passed in so that this room links and is tested without it.
+struct StageLibrary {
+  std::function<Result<std::unique_ptr<stage::Stage>>(const stage::StageOptions&)> make;
+  std::function<stage::SliceCost(const config::SwarmConfig&)> cost;
+  std::function<stage::MemoryEstimate(const stage::StageOptions&)> estimate;
+  CheckpointAccess checkpoints;
+};
+
+class Daemon {
+ public:
+  static Result<std::unique_ptr<Daemon>> make(DaemonOptions options, const StageLibrary& library);
+  ~Daemon();
+
+  /// Until the end; the error is what made it give up.
+  Result<> run();
+
+  const NodeId& id() const { return identity_.id; }
+  const std::string& listen_address() const { return listen_; }
+  /// From any thread: as SIGTERM does.
+  void post_stop();
+
+ private:
+  Daemon(DaemonOptions options, StateDir state, Identity identity, const stage::Slice& slice,
+         const StageLibrary& library);
+
+  Result<> start(const StageLibrary& library);
+  Result<swarm::StartState> find_start();
+  Result<StageFacts> start_stage(const StageLibrary& library, std::unique_ptr<TokenSource> source);
+  Result<> start_links();
+  void watch_process();
+  void on_report(const Report& report);
+  void on_phase(swarm::Phase phase);
+  control::v1::NodeStatus status();
+
+  void on_signal();
+  void await_eof();
+  void every_second();
+  void feed_watchdog();
+
+  void request_stop(Duration deadline, const std::string& why);
+  void leave_when_done();
+  void leave();
+
+  DaemonOptions options_;
+  StateDir state_;
+  Identity identity_;
+  stage::Slice slice_;
+  std::string listen_;
+
+  // Destroyed in reverse: the strand outlives what posts to it.
+  boost::asio::io_context core_;
+  boost::asio::thread_pool pool_{1};  // the blocking pool: disk and the end of the control service
+  Supervisor supervisor_;
+  boost::asio::signal_set signals_;
+  boost::asio::steady_timer second_timer_;
+  boost::asio::steady_timer watchdog_timer_;
+  boost::asio::steady_timer deadline_timer_;
+  boost::asio::posix::stream_descriptor parent_;
+  char parent_byte_ = 0;
+
+  CheckpointStore checkpoints_;
+  Engine engine_;
+  std::uint64_t eval_batches_ = 0;
+  std::optional<Journal> journal_;
+  std::optional<Driver> driver_;
+  std::unique_ptr<Transport> transport_;
+  ControlServer control_;
+
+  bool is_told_to_stop_ = false;
+  bool is_leaving_ = false;
+  std::optional<Error> failure_;
+};
+
+}  // namespace brigade::daemon
