@@ -86,9 +86,15 @@ void Host::crash() {
   writing_.clear();
 }
 
-void Host::leave() {
-  crash();
-  has_left_ = true;
+void Host::wipe() {
+  stored_.clear();
+  max_epoch_ = {};
+}
+
+bool Host::is_settled() const {
+  if (!is_over_ || !node_ || task_ || !writing_.empty()) return false;
+  const swarm::Status status = node_->status();
+  return status.in_flight == 0 && status.kept_gradients == 0;
 }
 
 Duration Host::start_task(swarm::Action task) {
@@ -149,7 +155,8 @@ std::optional<swarm::Event> Host::finish(const swarm::RunRestore& task) {
   const auto found = stored_.find(task.checkpoint);
   const bool is_stored = found != stored_.end();
   const bool is_known = is_stored || task.checkpoint.position == 0;
-  if (!is_known || (disk_.restore_failure > 0 && random_.chance(disk_.restore_failure))) {
+  if (!is_known ||
+      (is_stored && disk_.restore_failure > 0 && random_.chance(disk_.restore_failure))) {
     return swarm::RestoreDone{.checkpoint = task.checkpoint, .succeeded = false, .version = {}};
   }
   std::erase_if(snapshots_, [this](const auto& snapshot) {

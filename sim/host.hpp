@@ -29,14 +29,15 @@ class Host {
   const swarm::Node& node() const { return *node_; }
   bool is_alive() const { return node_.has_value(); }
   bool is_over() const { return is_over_; }
-  bool has_left() const { return has_left_; }
+  /// Over, and nothing is owed to a neighbour any more: a daemon may leave.
+  bool is_settled() const;
   std::uint32_t incarnation() const { return incarnation_; }
 
   /// From what the disk has; the core's first actions are to be polled.
   const swarm::StartState& start(TimePoint now);
   void crash();
+  void wipe();
   void set_over() { is_over_ = true; }
-  void leave();
 
   // The device. start_task returns how long it takes; finish_task the event that answers it, or
   // nothing where the core asked for the impossible.
@@ -87,7 +88,7 @@ class Host {
   std::optional<swarm::Node> node_;
   std::uint32_t incarnation_ = 0;
   bool is_over_ = false;
-  bool has_left_ = false;
+
   StageModel model_;
   std::optional<swarm::Action> task_;
   std::uint64_t next_payload_ = 1;

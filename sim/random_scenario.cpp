@@ -25,9 +25,9 @@ std::uint32_t pick(Random& random, std::uint32_t low, std::uint32_t high) {
 }
 
 void draw_workload(Random& random, Scenario& scenario) {
-  scenario.stages = random.chance(0.1) ? 1 : pick(random, 2, 7);
+  scenario.stages = random.chance(0.05) ? 1 : pick(random, 2, 8);
   swarm::Options& options = scenario.options;
-  options.steps = pick(random, 1, 60);
+  options.steps = random.chance(0.2) ? pick(random, 1, 20) : pick(random, 20, 400);
   options.window = pick(random, 1, 2 * scenario.stages);
   if (random.chance(0.3)) options.accumulate = pick(random, 2, 6);
   if (random.chance(0.25)) {
@@ -37,7 +37,7 @@ void draw_workload(Random& random, Scenario& scenario) {
     options.lock_step = true;
     options.window = scenario.stages;
   }
-  if (random.chance(0.7)) options.checkpoint_every = pick(random, 1, 20);
+  if (random.chance(0.7)) options.checkpoint_every = pick(random, 1, 40);
   options.keep_checkpoints = pick(random, 1, 3);
   if (random.chance(0.5)) options.eval_every = pick(random, 3, 30);
   options.eval_batches = options.eval_every > 0 ? pick(random, 1, 3) : 0;
@@ -107,6 +107,8 @@ void draw_world(Random& random, Scenario& scenario) {
   scenario.disk.store = uniform({}, between(random, milliseconds{1}, milliseconds{200}));
   if (random.chance(0.3)) scenario.disk.store_failure = 0.4 * random.uniform();
   if (random.chance(0.2)) scenario.disk.restore_failure = 0.4 * random.uniform();
+  // Disks that fail may leave nothing that is sound everywhere.
+  scenario.options.may_start_over = true;
   if (random.chance(0.5)) scenario.start_spread = between(random, milliseconds{1}, seconds{3});
 }
 
@@ -143,7 +145,7 @@ Scenario random_scenario(std::uint64_t seed) {
   scenario.about = "drawn from its seed";
   draw_workload(random, scenario);
   draw_world(random, scenario);
-  scenario.heals_at = between(random, seconds{2}, seconds{15});
+  scenario.heals_at = between(random, seconds{1}, seconds{8});
   const std::uint32_t faults = random.chance(0.3) ? 0 : pick(random, 1, 8);
   for (std::uint32_t i = 0; i < faults; ++i) {
     scenario.faults.push_back(draw_fault(random, scenario));
@@ -151,7 +153,7 @@ Scenario random_scenario(std::uint64_t seed) {
   if (random.chance(0.15)) {
     scenario.faults.push_back({Fault::Kind::kStop, between(random, {}, scenario.heals_at),
                                pick(random, 0, scenario.stages - 1), Duration::zero(), 1});
-    scenario.ending = Ending::kStopped;
+    scenario.ending = Ending::kSaved;
   }
   scenario.bound = std::chrono::minutes{30};
   return scenario;

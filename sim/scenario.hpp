@@ -20,6 +20,7 @@ struct Fault {
     kBreakLink,   // target link; what is in flight is lost, both ends notice
     kSilentLink,  // target link; messages vanish and nobody notices
     kCrash,       // target host; it restarts after `lasts` with what its disk has
+    kWipe,        // the same, and its disk is empty then
     kSlow,        // target host; its device takes `factor` times as long
     kRejecting,   // target host; with probability `factor` a peer's bytes do not decode
     kDiskFull,    // target host; writes fail
@@ -36,8 +37,9 @@ struct Fault {
 enum class Ending : std::uint8_t {
   kFinished,  // every step applied at every stage, evaluated, committed, every node over
   kStopped,   // asked to stop: what was drawn is applied at every stage, every node over
-  kSaved,     // the deadline of a stop came first: every node over, the newest cut on its disk
-  kBlocked,   // refuses to start over
+  kSaved,    // the deadline of a stop may come first: every node over, what it could save is saved;
+             // with faults that heal, every node is then asked to stop
+  kBlocked,  // refuses to start over
 };
 
 struct Scenario {
@@ -56,8 +58,7 @@ struct Scenario {
   DeviceModel device;
   std::vector<std::pair<std::uint32_t, DeviceModel>> other_devices;
   DiskModel disk;
-  Duration start_spread{};                    // nodes start at a random time within this
-  Duration linger = std::chrono::seconds{1};  // a node leaves this long after it is over
+  Duration start_spread{};  // nodes start at a random time within this
 
   // Faults: the timeline, and from when on nothing fails any more (losses included).
   std::vector<Fault> faults;

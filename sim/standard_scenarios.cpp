@@ -171,6 +171,7 @@ std::vector<Scenario> bad_devices() {
   restore.disk.restore_failure = 0.33;
   restore.faults = {{Kind::kCrash, milliseconds{900}, 2, milliseconds{300}, 1},
                     {Kind::kCrash, seconds{3}, 0, milliseconds{300}, 1}};
+  restore.options.may_start_over = true;  // where no checkpoint can be read
   restore.heals_at = seconds{20};
   list.push_back(restore);
   return list;
@@ -197,6 +198,27 @@ std::vector<Scenario> deaths() {
   gpipe.faults = {{Kind::kCrash, milliseconds{700}, 2, milliseconds{300}, 1},
                   {Kind::kCrash, milliseconds{1900}, 1, milliseconds{300}, 1}};
   list.push_back(gpipe);
+
+  Scenario first =
+      line("crash-before-second-commit",
+           "a stage dies when only the start is committed and some disks have more", 5, 60);
+  first.disk.store = constant(milliseconds{150});
+  first.device.forward = milliseconds{5};
+  first.faults = {{Kind::kCrash, milliseconds{510}, 1, milliseconds{300}, 1}};
+  list.push_back(first);
+
+  Scenario wiped =
+      line("wiped-disk", "a stage comes back with an empty disk: nothing starts over", 4, 200);
+  wiped.faults = {{Kind::kWipe, milliseconds{900}, 2, milliseconds{300}, 1}};
+  wiped.ending = Ending::kBlocked;
+  list.push_back(wiped);
+
+  Scenario over = wiped;
+  over.name = "wiped-disk-start-over";
+  over.about = "a stage comes back with an empty disk, and the run may start over";
+  over.options.may_start_over = true;
+  over.ending = Ending::kFinished;
+  list.push_back(over);
 
   Scenario stop = line("stop-in-the-middle", "the head is asked to stop", 6, 10'000);
   stop.faults = {{Kind::kStop, seconds{2}, 0, Duration::zero(), 1}};

@@ -13,7 +13,8 @@
 namespace brigade::sim {
 namespace {
 
-constexpr std::uint64_t kMessageBytes = 96;  // header of a message on the wire
+constexpr std::uint64_t kMessageBytes = 96;                   // header of a message on the wire
+constexpr Duration kStopDeadline = std::chrono::seconds{15};  // as a service manager has it
 constexpr std::uint32_t kMostWakesAtOnce = 1000;
 
 class World {
@@ -22,7 +23,7 @@ class World {
   RunResult run();
 
  private:
-  bool is_done() const;
+  bool is_done();
   void dispatch(const Due& due);
 
   // Hosts and their cores.
@@ -69,7 +70,8 @@ class World {
   Random random_;
   bool is_healed_ = false;
   bool is_blocked_ = false;
-  std::uint32_t over_ = 0;
+  std::uint32_t over_ = 0;     // hosts
+  std::uint32_t settled_ = 0;  // the first hosts that may leave
   std::uint32_t wakes_at_once_ = 0;
 
   Violations violations_;
@@ -111,8 +113,12 @@ World::World(const Scenario& scenario, std::uint64_t seed, const RunOptions& opt
   }
 }
 
-bool World::is_done() const {
-  return violations_.first().has_value() || is_blocked_ || over_ == hosts_.size();
+bool World::is_done() {
+  if (violations_.first().has_value() || is_blocked_) return true;
+  if (over_ < hosts_.size()) return false;
+  if (scenario_.ending == Ending::kSaved) return true;
+  while (settled_ < hosts_.size() && hosts_[settled_].is_settled()) ++settled_;
+  return settled_ == hosts_.size();
 }
 
 RunResult World::run() {
@@ -199,7 +205,7 @@ void World::dispatch(const Due& due) {
 }
 
 void World::start(std::uint32_t host) {
-  if (hosts_[host].is_alive() || hosts_[host].has_left()) return;
+  if (hosts_[host].is_alive()) return;
   const swarm::StartState& state = hosts_[host].start(now_);
   if (options_.has_checks) {
     trace_.note(now_, host, "starts", state.max_epoch.value());
@@ -407,6 +413,10 @@ void World::begin_fault(std::uint32_t index) {
     case Fault::Kind::kCrash:
       crash(fault.target);
       break;
+    case Fault::Kind::kWipe:
+      crash(fault.target);
+      hosts_[fault.target].wipe();
+      break;
     case Fault::Kind::kSlow:
       hosts_[fault.target].set_slowness(fault.factor);
       break;
@@ -435,6 +445,7 @@ void World::end_fault(std::uint32_t index) {
       links_[fault.target].set_silent(false);
       break;
     case Fault::Kind::kCrash:
+    case Fault::Kind::kWipe:
       start(fault.target);
       break;
     case Fault::Kind::kSlow:
@@ -479,6 +490,10 @@ void World::heal() {
   for (std::uint32_t link = 0; link < links_.size(); ++link) {
     link_states_[link].is_broken = false;
     settle_link(link);
+  }
+  if (scenario_.ending != Ending::kSaved) return;
+  for (std::uint32_t host = 0; host < hosts_.size(); ++host) {
+    if (!hosts_[host].is_over()) handle(host, swarm::StopRequested{now_ + kStopDeadline});
   }
 }
 

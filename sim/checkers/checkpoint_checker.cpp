@@ -34,6 +34,9 @@ class CheckpointChecker : public Checker {
       hosts_[host].in_memory.insert(taken->checkpoint);
     } else if (const auto* stored = std::get_if<swarm::SnapshotStored>(&event)) {
       if (stored->succeeded) hosts_[host].on_disk.insert(stored->checkpoint);
+    } else if (const auto* restored = std::get_if<swarm::RestoreDone>(&event)) {
+      // It was on the disk and can't be read: what was committed is less than was thought.
+      if (!restored->succeeded) hosts_[host].on_disk.erase(restored->checkpoint);
     }
   }
 
@@ -45,10 +48,7 @@ class CheckpointChecker : public Checker {
         report(host, "wants to store " + to_text(store->checkpoint) + ", which was not taken");
       }
     } else if (const auto* remove = std::get_if<swarm::RemoveCheckpoint>(&action)) {
-      hosts_[host].on_disk.erase(remove->checkpoint);
-      if (has_committed_ && remove->checkpoint == committed_) {
-        report(host, "removed the newest committed checkpoint, " + to_text(committed_));
-      }
+      check_remove(host, remove->checkpoint);
     } else if (const auto* committed = std::get_if<swarm::Committed>(&action)) {
       check_commit(host, committed->checkpoint);
     } else if (const auto* restore = std::get_if<swarm::RunRestore>(&action)) {
@@ -60,7 +60,8 @@ class CheckpointChecker : public Checker {
     if (scenario_.ending == Ending::kSaved || scenario_.ending == Ending::kBlocked) return;
     const HostFacts& head = shadow_.host(0);
     const std::uint64_t position = head.from.position + head.applied;
-    if (!has_committed_ || committed_.position != position) {
+    if (head.from.position == position && is_everywhere(head.from)) return;  // nothing was left
+    if (!has_committed_ || committed_.position != position || !is_everywhere(committed_)) {
       report(0, "ended at position " + std::to_string(position) +
                     ", but the newest committed "
                     "checkpoint is " +
@@ -117,15 +118,27 @@ class CheckpointChecker : public Checker {
     }
   }
 
-  void check_commit(std::uint32_t host, const CheckpointId& checkpoint) {
-    for (std::uint32_t other = 0; other < shadow_.hosts(); ++other) {
-      if (!hosts_[other].on_disk.contains(checkpoint)) {
-        report(host, "committed " + to_text(checkpoint) + ", which node " + std::to_string(other) +
-                         " does not have on its disk");
-        return;
-      }
+  bool is_everywhere(const CheckpointId& checkpoint) const {
+    return std::all_of(hosts_.begin(), hosts_.end(),
+                       [&](const HostDisk& host) { return host.on_disk.contains(checkpoint); });
+  }
+
+  void check_remove(std::uint32_t host, const CheckpointId& checkpoint) {
+    const bool was_everywhere = is_everywhere(checkpoint);
+    hosts_[host].on_disk.erase(checkpoint);
+    const bool is_seed = checkpoint.position == 0;  // can be had again without a file
+    if (!has_committed_ || checkpoint != committed_ || !was_everywhere || is_seed) return;
+    for (const CheckpointId& other : hosts_[host].on_disk) {
+      if (other > committed_ && is_everywhere(other)) return;  // about to be called committed
     }
-    if (has_committed_ && checkpoint.position < committed_.position) {
+    report(host, "removed " + to_text(checkpoint) + ", the newest that is on every disk");
+  }
+
+  void check_commit(std::uint32_t host, const CheckpointId& checkpoint) {
+    if (!is_everywhere(checkpoint)) {
+      report(host, "committed " + to_text(checkpoint) + ", which is not on every disk");
+    }
+    if (has_committed_ && checkpoint < committed_) {
       report(host, "committed " + to_text(checkpoint) + " after " + to_text(committed_));
     }
     committed_ = checkpoint;
@@ -137,7 +150,8 @@ class CheckpointChecker : public Checker {
     if (restore.checkpoint.position != 0 && !hosts_[host].on_disk.contains(restore.checkpoint)) {
       report(host, "restores " + to_text(restore.checkpoint) + ", which is not on its disk");
     }
-    if (has_committed_ && restore.checkpoint.position < committed_.position) {
+    if (has_committed_ && restore.checkpoint.position < committed_.position &&
+        is_everywhere(committed_)) {
       report(host, "restores " + to_text(restore.checkpoint) + ", behind the committed " +
                        to_text(committed_));
     }

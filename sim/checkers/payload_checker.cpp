@@ -37,6 +37,7 @@ class PayloadChecker : public Checker {
   }
 
   void on_end() override {
+    if (scenario_.ending == Ending::kSaved || scenario_.ending == Ending::kBlocked) return;
     for (std::uint32_t host = 0; host < shadow_.hosts(); ++host) {
       if (shadow_.host(host).held > 0) {
         const PayloadFacts& first = shadow_.host(host).payloads.front();

@@ -23,13 +23,23 @@ class ReceiptChecker : public Checker {
   }
 
   void on_settled(std::uint32_t host, const swarm::Status&) override {
-    // What belongs to an epoch that the same event has ended may go without a receipt.
-    std::string suspicion = std::move(suspicions_[host]);
-    suspicions_[host].clear();
-    if (!suspicion.empty() && is_training(host)) report(host, std::move(suspicion));
+    // What belongs to an epoch that the same event has ended may go without a receipt, and the
+    // input of what is forgotten without a backward.
+    Suspicion suspicion = std::move(suspicions_[host]);
+    suspicions_[host] = {};
+    if (suspicion.what.empty() || !is_training(host)) return;
+    const MicrobatchFacts* facts = shadow_.find(host, suspicion.input_of);
+    if (suspicion.is_input && (facts == nullptr || !facts->is_kept)) return;
+    report(host, std::move(suspicion.what));
   }
 
  private:
+  struct Suspicion {
+    std::string what;
+    bool is_input = false;
+    MicrobatchId input_of;
+  };
+
   bool is_training(std::uint32_t host) const {
     const swarm::Phase phase = shadow_.host(host).phase;
     return phase == swarm::Phase::kTraining || phase == swarm::Phase::kDraining;
@@ -44,17 +54,18 @@ class ReceiptChecker : public Checker {
     const bool is_forward_safe =
         is_superseded || microbatch->is_forward_held || microbatch->has_gradient;
     if (facts->role == PayloadRole::kOutput && !is_forward_safe) {
-      suspicions_[host] =
+      suspicions_[host].what =
           "released the activation of " + to_string(facts->id) + " although the newest attempt, " +
           std::to_string(microbatch->forward_attempt.value()) + ", was not received";
     }
     if (facts->role == PayloadRole::kInputGradient && !microbatch->is_backward_held) {
-      suspicions_[host] =
+      suspicions_[host].what =
           "released the gradient of " + to_string(facts->id) + " although the newest attempt, " +
           std::to_string(microbatch->backward_attempt.value()) + ", was not applied";
     }
     if (facts->role == PayloadRole::kInput && microbatch->is_kept && payload == microbatch->input) {
-      suspicions_[host] = "released the input of " + to_string(facts->id) + " before its backward";
+      suspicions_[host] = {"released the input of " + to_string(facts->id) + " before its backward",
+                           true, facts->id};
     }
   }
 
@@ -72,7 +83,7 @@ class ReceiptChecker : public Checker {
     }
   }
 
-  std::vector<std::string> suspicions_;
+  std::vector<Suspicion> suspicions_;
 };
 
 }  // namespace

@@ -121,10 +121,13 @@ void Shadow::on_receipt(HostFacts& host, const swarm::Receipt& receipt) {
   MicrobatchFacts* facts = edit(host, receipt.id);
   if (facts == nullptr) return;
   const bool is_forward = receipt.direction == swarm::Direction::kForward;
-  if (receipt.attempt != (is_forward ? facts->forward_attempt : facts->backward_attempt)) return;
-  const bool is_held = receipt.kind == swarm::Receipt::Kind::kApplied ||
-                       (is_forward && receipt.kind == swarm::Receipt::Kind::kReceived);
-  (is_forward ? facts->is_forward_held : facts->is_backward_held) = is_held;
+  const bool is_applied = receipt.kind == swarm::Receipt::Kind::kApplied;
+  if (!is_forward) {
+    // True of any attempt: what is applied stays applied in this epoch.
+    if (is_applied) facts->is_backward_held = true;
+  } else if (receipt.attempt == facts->forward_attempt) {
+    facts->is_forward_held = is_applied || receipt.kind == swarm::Receipt::Kind::kReceived;
+  }
 }
 
 void Shadow::on_forward_done(HostFacts& host, const swarm::ForwardDone& done) {
@@ -232,7 +235,6 @@ void Shadow::on_send(HostFacts& host, const swarm::Message& message) {
     MicrobatchFacts* facts = edit(host, backward->id);
     if (facts == nullptr) return;
     facts->backward_attempt = backward->attempt;
-    facts->is_backward_held = false;
     ++facts->backward_sends;
   }
 }
