@@ -39,6 +39,9 @@ class Line {
   /// Mean loss on the newest weights; nothing is kept.
   Result<double> evaluate(std::span<const std::int32_t> tokens);
 
+  /// Updates done before: where the learning rate's schedule goes on after a restore.
+  void set_updates(std::uint64_t updates) { updates_.assign(size(), updates); }
+
   stage::Stage& stage(std::size_t index) { return *stages_[index]; }
   std::size_t size() const { return stages_.size(); }
 
