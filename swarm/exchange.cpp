@@ -215,6 +215,10 @@ void Exchange::on_backward_receipt(TimePoint now, Slot slot, Kind kind) {
       hop.state = Hop::State::kHeld;
       return wait(slot, now + pauses_.for_gradient(hop.patience));
     case Kind::kMissing:
+      if (hop.state == Hop::State::kHeld) {
+        return repeat(now, slot, "the stage before lost the gradient");
+      }
+      [[fallthrough]];  // it does not know the micro-batch (yet)
     case Kind::kBusy:
     case Kind::kRejected:
       hop.state = Hop::State::kPaused;

@@ -57,8 +57,8 @@ class Node::Impl {
   void on(TimePoint now, const SnapshotStored& event);
   void on(TimePoint now, const StopRequested& event);
 
-  void hear(const NodeId& from, const UpBeacon& beacon);
-  void hear(const NodeId& from, const DownBeacon& beacon);
+  template <class Beacon>
+  void hear(StageIndex stage, const NodeId& from, const Beacon& beacon);
 
   void settle(TimePoint now);
   void agree_on_epoch();
@@ -74,6 +74,9 @@ class Node::Impl {
   void report_phase();
   void remove(const std::vector<CheckpointId>& checkpoints);
 
+  // Of the head and the tail: a stage that nobody hosts.
+  StageIndex before() const { return StageIndex{shared_.options.stage.value() - 1}; }
+  StageIndex after() const { return shared_.options.stage.next(); }
   bool is_drained() const;
   bool is_asked_to_stop() const { return is_stopping_ || session_.wants_stop_after(); }
   LineSession::Own own() const {
@@ -111,7 +114,7 @@ class Node::Impl {
 
 void Node::Impl::on(TimePoint now, const LinkUp& event) {
   if (!shared_.router.on_up(event.peer, event.stage)) return;
-  if (event.stage == shared_.options.stage.next()) session_.lose_after();
+  if (event.stage == after()) session_.lose_after();
   exchange_.on_link_up(now, event.stage);
   post_.on_link_up();
   has_news_ = true;
@@ -120,7 +123,7 @@ void Node::Impl::on(TimePoint now, const LinkUp& event) {
 void Node::Impl::on(TimePoint now, const LinkDown& event) {
   const auto stage = shared_.router.on_down(event.peer);
   if (!stage) return;
-  if (*stage == shared_.options.stage.next()) session_.lose_after();
+  if (*stage == after()) session_.lose_after();
   exchange_.on_link_down(event.peer);
   const bool has_another = shared_.router.choose(*stage).peer != nullptr;
   if (has_another) exchange_.on_link_up(now, *stage);
@@ -128,32 +131,26 @@ void Node::Impl::on(TimePoint now, const LinkDown& event) {
 }
 
 void Node::Impl::on(TimePoint now, const Received& event) {
+  if (const auto* up = std::get_if<UpBeacon>(&event.message)) return hear(after(), event.from, *up);
+  if (const auto* down = std::get_if<DownBeacon>(&event.message)) {
+    return hear(before(), event.from, *down);
+  }
   std::visit(
       [&](const auto& message) {
-        if constexpr (requires { hear(event.from, message); }) {
-          hear(event.from, message);
-        } else {
+        if constexpr (requires { exchange_.on(now, event.from, message); }) {
           exchange_.on(now, event.from, message);
         }
       },
       event.message);
 }
 
-void Node::Impl::hear(const NodeId& from, const UpBeacon& beacon) {
-  const bool is_after = shared_.router.is_peer_of(from, shared_.options.stage.next());
-  if (!is_after || !session_.hear(beacon)) {
-    shared_.actions.push(Misbehaved{from, "a beacon that can't be"});
+template <class Beacon>
+void Node::Impl::hear(StageIndex stage, const NodeId& from, const Beacon& beacon) {
+  if (!shared_.router.is_peer_of(from, stage)) {
+    return shared_.actions.push(Misbehaved{from, "a beacon from a peer that is not a neighbour"});
   }
-  has_news_ = true;
-}
-
-void Node::Impl::hear(const NodeId& from, const DownBeacon& beacon) {
-  const bool is_before =
-      !shared_.is_head() &&
-      shared_.router.is_peer_of(from, StageIndex{shared_.options.stage.value() - 1});
-  if (!is_before || !session_.hear(beacon)) {
-    shared_.actions.push(Misbehaved{from, "a beacon that can't be"});
-  }
+  if (*shared_.router.choose(stage).peer != from) return;  // of several the one that is used counts
+  if (!session_.hear(beacon)) shared_.actions.push(Misbehaved{from, "a beacon that can't be"});
   has_news_ = true;
 }
 
@@ -297,25 +294,21 @@ void Node::Impl::feed_engine() {
 
 void Node::Impl::tell_neighbours(TimePoint now) {
   const bool is_time = post_.is_time(now);
-  if (!is_time && !std::exchange(has_news_, false)) return;
-  has_news_ = false;
-  const StageIndex stage = shared_.options.stage;
-  const NodeId* before =
-      shared_.is_head() ? nullptr : shared_.router.choose(StageIndex{stage.value() - 1}).peer;
-  if (before != nullptr) {
+  if (!std::exchange(has_news_, false) && !is_time) return;
+  if (const NodeId* peer = shared_.router.choose(before()).peer) {
     UpBeacon beacon = session_.up_beacon(own());
     if (is_time || post_.is_news(beacon)) {
       post_.on_sent(beacon);
-      shared_.actions.push(Send{*before, std::move(beacon)});
+      shared_.actions.push(Send{*peer, std::move(beacon)});
     }
   }
-  const NodeId* after = shared_.router.choose(stage.next()).peer;
   const bool has_something_to_say = session_.epoch() != Epoch{} || is_run_over_;
-  if (after != nullptr && has_something_to_say) {
+  const NodeId* peer = shared_.router.choose(after()).peer;
+  if (peer != nullptr && has_something_to_say) {
     const DownBeacon beacon = session_.down_beacon(news());
     if (is_time || post_.is_news(beacon)) {
       post_.on_sent(beacon);
-      shared_.actions.push(Send{*after, beacon});
+      shared_.actions.push(Send{*peer, beacon});
     }
   }
 }
@@ -369,7 +362,8 @@ const char* Node::Impl::waiting_for() const {
     case Phase::kDraining:
       break;
   }
-  if (is_drained()) return book_.is_storing() ? "the disk" : "the end of the run";
+  if (is_drained() && book_.has_failed()) return "room on the disk for the last checkpoint";
+  if (is_drained()) return book_.is_storing() ? "the disk" : "the rest of the line to end";
   return shared_.is_head() ? helm_.waiting_for() : workbench_.waiting_for();
 }
 

@@ -8,7 +8,8 @@ namespace brigade::swarm {
 
 bool Router::on_up(const NodeId& peer, StageIndex stage) {
   on_down(peer);
-  const bool is_neighbour = stage.next() == self_ || self_.next() == stage;
+  const bool is_neighbour =
+      stage.value() < stages_ && (stage.next() == self_ || self_.next() == stage);
   if (!is_neighbour || links_.size() >= limits::kMaxLinks) return false;
   links_.push_back({peer, stage});
   return true;

@@ -9,6 +9,7 @@
 // - Bound: limits::kMaxLinks.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -23,7 +24,7 @@ class Router {
     const char* reason = "";
   };
 
-  explicit Router(StageIndex self) : self_(self) {}
+  Router(StageIndex self, std::uint32_t stages) : self_(self), stages_(stages) {}
   /// False: not a neighbour, or too many links; the link is not used.
   bool on_up(const NodeId& peer, StageIndex stage);
   /// The stage that the peer hosted, if its link counted.
@@ -38,6 +39,7 @@ class Router {
     StageIndex stage;
   };
   StageIndex self_;
+  std::uint32_t stages_;
   std::vector<Link> links_;  // two in a line without replicas: searched in order, oldest first
 };
 

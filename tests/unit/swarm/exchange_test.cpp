@@ -236,7 +236,6 @@ TEST_CASE("a gradient is kept, asked about and sent again until it is applied") 
   REQUIRE(solo.sent<Query>(solo.before) != nullptr);
   CHECK(solo.sent<Query>(solo.before)->direction == kUp);
   solo.receipt(solo.before, 0, kUp, 1, Kind::kMissing);
-  solo.pass(solo.options.receipt_deadline * 3);
   REQUIRE(solo.sent<Backward>(solo.before) != nullptr);
   CHECK(solo.sent<Backward>(solo.before)->payload.id == PayloadId{4000});
 }
