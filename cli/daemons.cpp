@@ -68,6 +68,7 @@ Result<> make_node_folder(const RunFolder& folder, std::uint32_t stage) {
     return make_error(ErrorCode::kIo, fmt::format("{}: cannot make the folder: {}",
                                                   folder.node(stage).string(), error.message()));
   }
+  fs::permissions(folder.node(stage), fs::perms::owner_all, error);  // it holds a private key
   const fs::path socket = folder.control_socket(stage);
   if (socket.parent_path() != folder.node(stage)) {
     BRIGADE_TRY(make_socket_folder(socket.parent_path()));
@@ -90,13 +91,25 @@ Result<std::string> node_id(const fs::path& program, const fs::path& node_file) 
                                 describe_exit(output.status), output.last_error_line));
 }
 
-// The last line of a log, with what precedes byte `from` left out.
-std::string last_line_of(const fs::path& log) {
+std::vector<std::string> arguments_of(const RunFolder& folder, const DaemonOptions& options,
+                                      std::uint32_t stage) {
+  std::vector<std::string> arguments = {"--config", folder.node_file(stage).string(), "--parent-fd",
+                                        std::to_string(Child::kInheritedFd)};
+  if (!options.resumes) return arguments;
+  for (const fs::path& node : folder.node_folders()) {
+    arguments.emplace_back("--resume-from");
+    arguments.push_back(node.string());
+  }
+  return arguments;
+}
+
+// The last line of a log; what an earlier daemon wrote, before byte `from`, does not count.
+std::string last_line_of(const fs::path& log, std::streamoff from) {
   constexpr std::streamoff kTail = 8192;
   std::ifstream file(log, std::ios::binary | std::ios::ate);
   const std::streamoff size = file.tellg();
-  if (size <= 0) return "";
-  file.seekg(std::max<std::streamoff>(0, size - kTail));
+  if (size <= from) return "";
+  file.seekg(std::max(from, size - kTail));
   std::string line;
   std::string last;
   while (std::getline(file, line)) {
@@ -163,16 +176,18 @@ Result<Daemons> Daemons::start(const RunFolder& folder, const DaemonOptions& opt
   Result<> started;
   for (std::uint32_t stage = 0; stage < options.stages && started; ++stage) {
     Child::Options child{.program = program,
-                         .arguments = {"--config", folder.node_file(stage).string(), "--parent-fd",
-                                       std::to_string(Child::kInheritedFd)},
+                         .arguments = arguments_of(folder, options, stage),
                          .log = folder.node_log(stage),
                          .environment = {kEnvironment.begin(), kEnvironment.end()},
                          .inherited_fd = life[0]};
+    std::error_code no_log;
+    const std::uintmax_t size = fs::file_size(child.log, no_log);
     auto one = Child::start(child);
     if (!one) {
       started = one.error();
     } else {
-      daemons.entries_.push_back({std::move(*one), child.log});
+      const auto log_start = no_log ? 0 : static_cast<std::streamoff>(size);
+      daemons.entries_.push_back({std::move(*one), child.log, log_start});
     }
   }
   ::close(life[0]);
@@ -187,7 +202,7 @@ std::optional<DaemonExit> Daemons::poll_exit() {
     const std::optional<int> status = entry.child.poll();
     if (!status) continue;
     entry.has_ended = true;
-    return DaemonExit{stage, entry.child.pid(), *status, last_line_of(entry.log)};
+    return DaemonExit{stage, entry.child.pid(), *status, last_line_of(entry.log, entry.log_start)};
   }
   return std::nullopt;
 }

@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <ios>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct DaemonOptions {
   std::uint32_t stages = 1;
   std::string device = "auto";
   std::uint32_t threads = 1;
+  bool resumes = false;  // any node may restore from all the run's checkpoints: P may have changed
 };
 
 /// How a daemon ended.
@@ -55,6 +57,7 @@ class Daemons {
   struct Entry {
     Child child;
     std::filesystem::path log;
+    std::streamoff log_start = 0;  // bytes that an earlier daemon wrote
     bool has_ended = false;
   };
   std::vector<Entry> entries_;

@@ -10,6 +10,8 @@
 #include "cli/commands.hpp"
 #include "cli/event_json.hpp"
 #include "cli/figures.hpp"
+#include "cli/stage_flags.hpp"
+#include "cli/stage_program.hpp"
 #include "stage_runtime/data/prepare.hpp"
 
 namespace brigade::cli {
@@ -38,7 +40,18 @@ Json report_json(const PrepareFlags& flags, const stage::PrepareReport& report) 
   return json;
 }
 
+// libsentencepiece can't live in a program with gRPC in it (stage_runtime/data/sentencepiece.hpp).
+Exit prepare_elsewhere(const PrepareFlags& flags) {
+  std::vector<std::string> arguments = flags.inputs;
+  append_flag(arguments, "--out", flags.out);
+  append_flag(arguments, "--tokenizer", flags.tokenizer);
+  append_flag(arguments, "--validation", fmt::format("{}", flags.validation));
+  if (flags.prints_json) arguments.emplace_back("--json");
+  return become_stage_program("prepare", arguments);
+}
+
 Exit prepare(const PrepareFlags& flags) {
+  if (flags.tokenizer != "bytes") return prepare_elsewhere(flags);
   stage::PrepareOptions options;
   options.inputs.assign(flags.inputs.begin(), flags.inputs.end());
   options.out = flags.out;

@@ -174,7 +174,8 @@ Exit LocalCommand::train() {
   const DaemonOptions daemon_options{
       .stages = swarm_.stages,
       .device = flags_.device,
-      .threads = flags_.threads.value_or(std::max(1u, cores / swarm_.stages))};
+      .threads = flags_.threads.value_or(std::max(1u, cores / swarm_.stages)),
+      .resumes = !flags_.resume.empty()};
   catch_interrupts();
   for (int attempt = 1;; ++attempt) {
     RunState state({.stages = swarm_.stages,

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -32,14 +33,14 @@ bool is_node_folder(const fs::path& name) {
 }
 
 // Only what a run has made itself.
-Result<> remove_run(const fs::path& root) {
-  std::error_code error;
-  std::vector<fs::path> ours = {root / "swarm.toml", root / "data", root / "events.jsonl",
-                                root / "loss.csv"};
-  for (const auto& entry : fs::directory_iterator(root, error)) {
-    if (is_node_folder(entry.path())) ours.push_back(entry.path());
+Result<> remove_run(const RunFolder& folder) {
+  std::vector<fs::path> ours = folder.node_folders();
+  for (const auto& path :
+       {folder.swarm_file(), folder.data(), folder.events(), folder.loss_csv()}) {
+    ours.push_back(path);
   }
   for (const fs::path& path : ours) {
+    std::error_code error;
     fs::remove_all(path, error);
     if (error) return io_error(path, "delete", error.value());
   }
@@ -103,7 +104,7 @@ Result<RunFolder> RunFolder::create(const fs::path& root, bool replaces) {
                     "another --out",
                     root.string()));
   }
-  BRIGADE_TRY(remove_run(folder.root_));  // also what a start that failed has left
+  BRIGADE_TRY(remove_run(folder));  // also what a start that failed has left
   return folder;
 }
 
@@ -128,22 +129,23 @@ fs::path RunFolder::control_socket(std::uint32_t stage) const {
                      stage);
 }
 
-std::uint32_t RunFolder::nodes() const {
-  std::uint32_t count = 0;
-  while (fs::exists(node_file(count))) ++count;
-  return count;
+std::vector<fs::path> RunFolder::node_folders() const {
+  std::error_code error;
+  std::vector<fs::path> folders;
+  for (const auto& entry : fs::directory_iterator(root_, error)) {
+    if (is_node_folder(entry.path()) && entry.is_directory(error)) folders.push_back(entry.path());
+  }
+  std::sort(folders.begin(), folders.end());
+  return folders;
 }
 
 bool RunFolder::has_checkpoint() const {
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(root_, error)) {
-    const fs::path checkpoints = entry.path() / "checkpoints";
-    if (is_node_folder(entry.path()) && fs::is_directory(checkpoints, error) &&
-        !fs::is_empty(checkpoints, error)) {
-      return true;
-    }
-  }
-  return false;
+  const auto folders = node_folders();
+  return std::any_of(folders.begin(), folders.end(), [](const fs::path& node) {
+    std::error_code error;
+    return fs::is_directory(node / "checkpoints", error) &&
+           !fs::is_empty(node / "checkpoints", error);
+  });
 }
 
 }  // namespace brigade::cli

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 
@@ -41,8 +42,8 @@ class RunFolder {
   /// The control socket, absolute. A Unix socket's path has at most 107 bytes: where the folder
   /// lies too deep, a short one under /tmp that only this user can enter.
   std::filesystem::path control_socket(std::uint32_t stage) const;
-  /// Nodes that have a folder here, counted from 0.
-  std::uint32_t nodes() const;
+  /// The node-K that are there, of whatever number of stages the run has had.
+  std::vector<std::filesystem::path> node_folders() const;
   bool has_checkpoint() const;
 
  private:

@@ -91,15 +91,21 @@ Result<Sample> make_sample(const std::string& out, const config::SwarmConfig& sw
         ErrorCode::kIo,
         fmt::format("brigade-stage {}: {}", describe_exit(output.status), output.last_error_line));
   }
-  BRIGADE_ASSIGN(const std::string text, training_text(swarm.data.train));
-  const stage::KnownWords words = stage::count_known_words(output.out, text);
-  return Sample{std::move(output.out), words.words, words.ratio()};
+  Sample sample{std::move(output.out), std::nullopt};
+  // Text of another tokeniser than bytes is not read here (stage_runtime/data/sentencepiece.hpp).
+  if (const auto text = training_text(swarm.data.train)) {
+    sample.words = stage::count_known_words(sample.text, *text);
+  }
+  return sample;
 }
 
 std::vector<std::string> describe_sample(const Sample& sample) {
   std::vector<std::string> lines;
-  lines.push_back(fmt::format("sample      {:.0f} % of its {} words occur in the training text:",
-                              100 * sample.known_ratio, sample.words));
+  lines.push_back(sample.words
+                      ? fmt::format("sample      {:.0f} % of its {} words occur in the training "
+                                    "text:",
+                                    100 * sample.words->ratio(), sample.words->words)
+                      : "sample");
   std::istringstream text(printable(sample.text));
   for (std::string line; std::getline(text, line);) lines.push_back("  | " + line);
   return lines;

@@ -9,6 +9,7 @@
 #include "cli/event_json.hpp"
 #include "cli/run_data.hpp"
 #include "config/swarm_config.hpp"
+#include "stage_runtime/data/yardstick.hpp"
 
 namespace brigade::cli {
 
@@ -21,8 +22,7 @@ std::vector<std::string> describe_result(const RunTotals& totals, const DataFigu
 
 struct Sample {
   std::string text;
-  std::uint64_t words = 0;
-  double known_ratio = 0;  // of the words: occur in the training text
+  std::optional<stage::KnownWords> words;  // which of its words occur in the training text
 };
 /// Written by the model in the run folder `out`, through brigade-stage.
 Result<Sample> make_sample(const std::string& out, const config::SwarmConfig& swarm);
