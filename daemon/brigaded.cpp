@@ -120,13 +120,18 @@ int run(const Flags& flags) {
 
 void describe(CLI::App& app, Flags& flags) {
   app.set_version_flag("--version", "brigaded " BRIGADE_VERSION);
-  app.add_option("--config", flags.config, "node.toml: this machine's part in a swarm")->required();
+  app.add_option("--config", flags.config, "node.toml: this machine's part in a swarm")
+      ->type_name("FILE")
+      ->required();
   app.add_option("--resume-from", flags.resume_from,
                  "more folders with checkpoints to start from: the state folders of the run's "
-                 "other nodes, when the number of stages has changed");
+                 "other nodes, when the number of stages has changed")
+      ->type_name("DIR")
+      ->allow_extra_args(false);
   app.add_option("--parent-fd", flags.parent_fd,
                  "number of an inherited file descriptor; when its other end closes, drain, save "
                  "and exit")
+      ->type_name("FD")
       ->check(CLI::NonNegativeNumber);
   app.add_flag("--exit-when-over", flags.exit_when_over,
                "exit once all steps are done and saved, instead of staying to serve status");

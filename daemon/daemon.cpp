@@ -156,6 +156,7 @@ Result<> Daemon::start_links() {
   options.seed = options_.swarm.run.seed;
   transport_ =
       make_grpc_transport(std::move(options), core_.get_executor(), driver_->transport_callbacks());
+  driver_->attach(*transport_);
   BRIGADE_TRY(transport_->start());
   listen_ = transport_->listen_address();
   return {};
@@ -167,7 +168,7 @@ Result<> Daemon::run() {
   watch_process();
   every_second();
   feed_watchdog();
-  asio::post(core_, [this] { driver_->start(*transport_); });
+  asio::post(core_, [this] { driver_->start(); });
   auto work = asio::make_work_guard(core_);
   core_.run();
   engine_.stop();

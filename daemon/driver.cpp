@@ -19,8 +19,7 @@ TimePoint core_now() {
 Driver::Driver(const Parts& parts, const swarm::Options& options, swarm::StartState start)
     : parts_(parts), node_(options, std::move(start), core_now()), timer_(parts.core) {}
 
-void Driver::start(Transport& transport) {
-  transport_ = &transport;
+void Driver::start() {
   handle(swarm::Tick{});
 }
 

@@ -44,8 +44,9 @@ class Driver {
   Driver(const Parts& parts, const swarm::Options& options, swarm::StartState start);
 
   TransportCallbacks transport_callbacks();
-  /// From here on the core runs. `transport` outlives the driver's last event.
-  void start(Transport& transport);
+  /// Before the strand turns: the first events may be links. `transport` outlives the last event.
+  void attach(Transport& transport) { transport_ = &transport; }
+  void start();
   void on_outcome(ComputeOutcome outcome);
   void request_stop(TimePoint deadline);
   /// No event reaches the core any more.

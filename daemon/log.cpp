@@ -63,7 +63,7 @@ Result<> start_log(const std::string& level) {
   if (is_journal(STDERR_FILENO)) {
     formatter->add_flag<PriorityFlag>('*').set_pattern("%*%v");
   } else {
-    formatter->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %-5!l %v");
+    formatter->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %-7l %v");
   }
   auto logger = std::make_shared<spdlog::logger>("brigaded",
                                                  std::make_shared<spdlog::sinks::stderr_sink_mt>());
