@@ -1,9 +1,9 @@
 #include "swarm/stage_plan.hpp"
 
 #include <algorithm>
-#include <limits>
-#include <numeric>
+#include <cmath>
 
+#include "base/check.hpp"
 #include "base/limits.hpp"
 
 namespace brigade::swarm {
@@ -72,6 +72,11 @@ Result<std::vector<StageRange>> plan_stages(const ModelCost& cost, std::uint32_t
                                                 std::to_string(stages) +
                                                 " stages: each holds at least one block");
   }
+  const auto is_cost = [](double value) { return std::isfinite(value) && value >= 0; };
+  if (!is_cost(cost.embedding) || !is_cost(cost.head) ||
+      !std::all_of(cost.blocks.begin(), cost.blocks.end(), is_cost)) {
+    return make_error(ErrorCode::kBadInput, "a cost of the model is negative or not a number");
+  }
   const CostLine line(cost);
   const std::vector<double> bounds = candidate_bounds(line);
   std::vector<StageRange> plan;
@@ -83,9 +88,8 @@ Result<std::vector<StageRange>> plan_stages(const ModelCost& cost, std::uint32_t
       return !fits(line, first, left, bound, end);
     };
     const auto best = std::lower_bound(bounds.begin(), bounds.end(), 0, is_too_tight);
-    if (best == bounds.end() || !fits(line, first, left, *best, end)) {
-      return make_error(ErrorCode::kBadInput, "the costs of the model are not finite numbers");
-    }
+    const bool is_split = best != bounds.end() && fits(line, first, left, *best, end);
+    BRIGADE_CHECK(is_split, "a stage as costly as the whole model holds everything");
     plan.push_back({static_cast<std::uint32_t>(first), static_cast<std::uint32_t>(end - first)});
     first = end;
   }
