@@ -65,6 +65,10 @@ class LedgerChecker : public Checker {
     if (facts != nullptr && facts->is_backward) {
       report(host, "micro-batch " + to_string(forward.id) + " was forwarded after its backward");
     }
+    if (facts != nullptr && facts->is_forwarded && facts->is_kept && !facts->is_forward_lost) {
+      report(host, "micro-batch " + to_string(forward.id) +
+                       " was forwarded again, although nobody lost it");
+    }
     if (forward.input.is_empty() != shadow_.is_head(host)) {
       report(host, "forward of " + to_string(forward.id) +
                        " without an input, or with one at the "

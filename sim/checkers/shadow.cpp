@@ -122,6 +122,9 @@ void Shadow::on_receipt(HostFacts& host, const swarm::Receipt& receipt) {
   if (facts == nullptr) return;
   const bool is_forward = receipt.direction == swarm::Direction::kForward;
   const bool is_applied = receipt.kind == swarm::Receipt::Kind::kApplied;
+  const bool is_lost = receipt.kind == swarm::Receipt::Kind::kMissing ||
+                       receipt.kind == swarm::Receipt::Kind::kRejected;
+  if (is_forward && is_lost) facts->is_forward_lost = true;
   if (!is_forward) {
     // True of any attempt: what is applied stays applied in this epoch.
     if (is_applied) facts->is_backward_held = true;
@@ -196,6 +199,7 @@ void Shadow::start_task(HostFacts& host, const swarm::Action& action) {
     if (MicrobatchFacts* facts = edit(host, forward->id)) {
       see(host, forward->id, *facts);
       ++facts->forward_runs;
+      facts->is_forward_lost = false;
       facts->input = forward->input.id;
       facts->version_at_forward = host.version.value();
       facts->applied_at_forward = host.applied;

@@ -25,6 +25,7 @@ struct MicrobatchFacts {
   bool is_backward = false;       // its backward finished: it is applied
   bool is_updated = false;        // and an update contains it
   bool is_forward_held = false;   // the newest attempt of our forward was received
+  bool is_forward_lost = false;   // the next stage said that it does not have it, or can't read it
   bool is_backward_held = false;  // the newest attempt of our backward was applied
   Attempt forward_attempt;        // the newest sent
   Attempt backward_attempt;

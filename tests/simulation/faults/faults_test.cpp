@@ -1,0 +1,70 @@
+// The checkers find every fault that is planted in a copy of the core (faults.txt), and find
+// nothing in the same copy while no fault is active.
+#include <optional>
+#include <string>
+
+#include "planted.hpp"
+#include "sim/world.hpp"
+#include "tests/catch.hpp"
+
+namespace brigade::sim {
+namespace {
+
+constexpr std::uint64_t kStandardSeeds = 3;
+constexpr std::uint64_t kRandomSeeds = 200;
+
+struct Finding {
+  std::string scenario;
+  std::uint64_t seed = 0;
+  Violation violation;
+};
+
+/// The first violation, in the standard scenarios and then in random ones, by one of `checkers`;
+/// by any where `checkers` is empty.
+std::optional<Finding> find_violation(const std::string& checkers) {
+  const auto probe = [&](const Scenario& scenario, std::uint64_t seed) -> std::optional<Finding> {
+    RunOptions options;
+    options.most_events = 500'000;
+    const RunResult result = run(scenario, seed, options);
+    if (!result.violation) return std::nullopt;
+    const bool counts =
+        checkers.empty() || checkers.find(result.violation->checker) != std::string::npos;
+    return counts ? std::optional{Finding{scenario.name, seed, *result.violation}} : std::nullopt;
+  };
+  for (std::uint64_t seed = 1; seed <= kStandardSeeds; ++seed) {
+    for (const Scenario& scenario : standard_scenarios()) {
+      if (scenario.stages > 100) continue;
+      if (auto found = probe(scenario, seed)) return found;
+    }
+  }
+  for (std::uint64_t seed = 1; seed <= kRandomSeeds; ++seed) {
+    if (auto found = probe(random_scenario(seed), seed)) return found;
+  }
+  return std::nullopt;
+}
+
+TEST_CASE("nothing is found in the copy of the core while no fault is active") {
+  faults::active = faults::Fault::none;
+  const auto found = find_violation("");
+  INFO((found ? found->scenario + ": " + found->violation.what : ""));
+  CHECK_FALSE(found);
+}
+
+TEST_CASE("each planted fault is found by a checker that watches for it") {
+  CHECK(faults::count >= 10);
+  for (int i = 0; i < faults::count; ++i) {
+    const faults::Planted& fault = faults::table[i];
+    CAPTURE(fault.name, fault.about, fault.caught_by);
+    faults::active = static_cast<faults::Fault>(i + 1);
+    const auto found = find_violation(fault.caught_by);
+    CHECK(found);
+    if (!found) continue;
+    std::printf("%-24s found by %-12s in %s, seed %llu: %s\n", fault.name,
+                found->violation.checker.c_str(), found->scenario.c_str(),
+                static_cast<unsigned long long>(found->seed), found->violation.what.c_str());
+  }
+  faults::active = faults::Fault::none;
+}
+
+}  // namespace
+}  // namespace brigade::sim
