@@ -100,8 +100,9 @@ class DialPort final : public StreamPort,
   void OnDone(const grpc::Status& status) override {
     dial_.stream->on_done(reason_of(status));
     const std::shared_ptr<LiveReactors> live = dial_.live;
+    std::shared_ptr<grpc::Channel> channel = channel_;
     delete this;
-    live->leave();
+    live->leave(std::move(channel));
   }
 
  private:
@@ -191,10 +192,17 @@ void LiveReactors::enter() {
   ++count_;
 }
 
-void LiveReactors::leave() {
+void LiveReactors::leave(std::shared_ptr<grpc::Channel> channel) {
   const std::lock_guard lock(mutex_);
+  if (channel) ended_.push_back(std::move(channel));
   --count_;
   changed_.notify_all();
+}
+
+void LiveReactors::release_channels() {
+  std::vector<std::shared_ptr<grpc::Channel>> ended;
+  const std::lock_guard lock(mutex_);
+  ended.swap(ended_);  // destroyed after the lock is given back
 }
 
 bool LiveReactors::wait_until(std::chrono::steady_clock::time_point deadline) {
@@ -244,11 +252,13 @@ Result<std::unique_ptr<Acceptor>> Acceptor::start(Setup setup) {
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, kMaxStreamsPerConnection);
   builder.AddChannelArgument(GRPC_ARG_SERVER_HANDSHAKE_TIMEOUT_MS, kTlsHandshakeMs);
   int port = 0;
-  builder.AddListeningPort(address, make_server_credentials(setup.identity, setup.policy), &port);
+  if (!address.empty()) {
+    builder.AddListeningPort(address, make_server_credentials(setup.identity, setup.policy), &port);
+  }
   auto service = std::make_unique<Service>(std::move(setup));
   builder.RegisterCallbackGenericService(service.get());
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
-  if (!server || port == 0) {
+  if (!server || (port == 0 && !address.empty())) {
     return make_error(ErrorCode::kIo,
                       fmt::format("cannot listen on {}: {}: choose another address in `listen`",
                                   address, reason_of_no_port(address)));

@@ -2,6 +2,7 @@
 // Stream and drive it; neither decides anything.
 #pragma once
 
+#include <grpcpp/channel.h>
 #include <grpcpp/server.h>
 
 #include <condition_variable>
@@ -10,6 +11,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 #include "daemon/stream.hpp"
@@ -17,11 +19,15 @@
 
 namespace brigade::daemon {
 
-/// Counts gRPC's live reactors, so that a stop can wait for the last one.
+/// Counts gRPC's live reactors, so that a stop can wait for the last one, and holds the channels of
+/// ended dials until the strand lets them go: whoever drops gRPC's last channel joins its callback
+/// threads, so no callback may (1.51 then frees the queue under its own feet).
 class LiveReactors {
  public:
   void enter();
-  void leave();
+  void leave(std::shared_ptr<grpc::Channel> channel = nullptr);
+  /// Destroys the channels of ended dials. Never on a gRPC thread.
+  void release_channels();
   /// True if none is left before the deadline.
   bool wait_until(std::chrono::steady_clock::time_point deadline);
 
@@ -29,6 +35,7 @@ class LiveReactors {
   std::mutex mutex_;
   std::condition_variable changed_;
   std::size_t count_ = 0;
+  std::vector<std::shared_ptr<grpc::Channel>> ended_;
 };
 
 struct Dial {
@@ -42,11 +49,12 @@ struct Dial {
 /// Tries once, on a connection of its own; the stream is told how it ends.
 void start_dial(Dial dial);
 
-/// Listens, admits pinned peers, and hands each accepted call's stream over.
+/// Listens, admits pinned peers, and hands each accepted call's stream over. Its server also keeps
+/// gRPC's callback threads running, which would otherwise start and end with every dial.
 class Acceptor {
  public:
   struct Setup {
-    std::string address;  // host:port, port 0: any free one
+    std::string address;  // host:port, port 0: any free one; empty: none, for dials alone
     Identity identity;
     AcceptPolicy policy;
     std::shared_ptr<LiveReactors> live;
@@ -56,7 +64,7 @@ class Acceptor {
   static Result<std::unique_ptr<Acceptor>> start(Setup setup);
   ~Acceptor();
 
-  int port() const { return port_; }
+  int port() const { return port_; }  // 0: does not listen
   /// No new calls; open ones are cancelled at the deadline. Blocks until then at most.
   void shutdown(std::chrono::system_clock::time_point deadline);
 

@@ -162,14 +162,17 @@ Links::Links(TransportOptions options, boost::asio::any_io_executor executor,
 // --- Start and stop --------------------------------------------------------------------------
 
 Result<> Links::start() {
-  if (!options_.listen.empty()) BRIGADE_TRY(listen());
+  BRIGADE_TRY(listen());
   ticked_at_ = Clock::now();
   tick();
   return {};
 }
 
 Result<> Links::listen() {
-  BRIGADE_ASSIGN(const HostPort parts, split_address(options_.listen));
+  HostPort parts;
+  if (!options_.listen.empty()) {
+    BRIGADE_ASSIGN(parts, split_address(options_.listen));
+  }
   const std::weak_ptr<Links> weak = weak_from_this();
   AcceptPolicy policy;
   // The set of peers is fixed before the first connection, so gRPC's threads may read it.
@@ -194,6 +197,7 @@ Result<> Links::listen() {
   };
   BRIGADE_ASSIGN(acceptor_, Acceptor::start({options_.listen, options_.identity, std::move(policy),
                                              live_, std::move(make)}));
+  if (options_.listen.empty()) return {};
   listen_address_ = join_address(parts.host, static_cast<std::uint16_t>(acceptor_->port()));
   return {};
 }
@@ -215,6 +219,7 @@ void Links::stop() {
     live_->wait_until(Clock::now() + kStopLimit);
   }
   closing_.clear();
+  live_->release_channels();
   acceptor_ = nullptr;
 }
 
@@ -361,6 +366,7 @@ void Links::tick() {
   ticked_at_ = now;
   for (auto& [id, peer] : peers_) tick_peer(peer, now);
   tick_guests(now);
+  live_->release_channels();
   if (!is_stopped_) schedule_tick();  // a callback may have stopped us
 }
 

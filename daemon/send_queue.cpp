@@ -6,6 +6,7 @@
 namespace brigade::daemon {
 
 SendQueue::Lane SendQueue::lane_of(const FrameBody& body) {
+  if (std::holds_alternative<Goodbye>(body)) return kFarewell;
   const auto* message = std::get_if<swarm::Message>(&body);
   if (message == nullptr) return kControl;
   if (std::holds_alternative<swarm::Forward>(*message)) return kActivation;
@@ -19,7 +20,8 @@ bool SendQueue::push(const FrameBody& body, std::optional<PayloadData> payload) 
   outgoing.header = encode_header(body, payload ? &*payload : nullptr);
   if (payload) outgoing.payload = std::move(payload->bytes);
   const std::size_t size = outgoing.header.size() + outgoing.payload.size();
-  const std::size_t bound = bounds_.bytes + (lane == kControl ? bounds_.control_reserve : 0);
+  const bool is_small = lane == kControl || lane == kFarewell;
+  const std::size_t bound = bounds_.bytes + (is_small ? bounds_.control_reserve : 0);
   if (bytes_ + size > bound) return false;
   bytes_ += size;
   lanes_[lane].push_back(std::move(outgoing));

@@ -1,6 +1,7 @@
 // What waits to travel on one link, and in which order. Small messages go first, then gradients,
 // then activations; a long payload leaves in parts, and the choice is made anew before each, so
-// that whatever is more urgent waits for one part at most. Within a lane: first in, first out.
+// that whatever is more urgent waits for one part at most. Within a lane: first in, first out. A
+// Goodbye goes last of all.
 //
 // Bound: limits::kMaxLinkQueueBytes, and kControlReserveBytes more for small messages. At the bound
 // push() refuses: the core repeats what matters. Not thread-safe: the stream's lock guards it.
@@ -48,7 +49,7 @@ class SendQueue {
   void clear();
 
  private:
-  enum Lane : std::size_t { kControl, kGradient, kActivation, kLanes };
+  enum Lane : std::size_t { kControl, kGradient, kActivation, kFarewell, kLanes };
   struct Outgoing {
     grpc::Slice header;
     grpc::Slice payload;

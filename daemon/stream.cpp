@@ -78,6 +78,7 @@ void Stream::open(StreamPort& port) {
   port_ = &port;
   read_next();
   write_next();
+  finish_if_idle();  // the strand may have turned it away before it was open
 }
 
 void Stream::on_read_done(bool ok) {

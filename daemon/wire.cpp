@@ -183,6 +183,7 @@ Result<swarm::Message> up_beacon_from(const wire::UpBeacon& in) {
     BRIGADE_ASSIGN(const swarm::CheckpointId id, checkpoint_from(offer));
     out.offers.push_back(id);
   }
+  BRIGADE_ASSIGN(out.newest, checkpoint_from(in.newest()));
   return swarm::Message(std::move(out));
 }
 
@@ -196,6 +197,7 @@ Result<swarm::Message> down_beacon_from(const wire::DownBeacon& in) {
   }
   BRIGADE_ASSIGN(out.committed, checkpoint_from(in.committed()));
   out.is_over = in.is_over();
+  out.is_sealed = in.is_sealed();
   return swarm::Message(out);
 }
 
@@ -263,6 +265,7 @@ struct ToWire {
     out.set_applied(in.applied);
     out.set_is_drained(in.is_drained);
     for (const swarm::CheckpointId& offer : in.offers) checkpoint_to(offer, *out.add_offers());
+    checkpoint_to(in.newest, *out.mutable_newest());
   }
   void operator()(const swarm::DownBeacon& in) const {
     wire::DownBeacon& out = *header.mutable_down_beacon();
@@ -271,6 +274,7 @@ struct ToWire {
     if (in.final_position) out.set_final_position(*in.final_position);
     checkpoint_to(in.committed, *out.mutable_committed());
     out.set_is_over(in.is_over);
+    out.set_is_sealed(in.is_sealed);
   }
   void operator()(const Hello& in) const {
     wire::Hello& out = *header.mutable_hello();

@@ -75,10 +75,16 @@ class TestNode {
   }
   TransportCounters counters() const { return transport_->counters(); }
 
-  /// Waits until `condition(journal)` holds; false at the deadline.
+  /// Waits until `condition(journal)` holds; false at the deadline. Looks again now and then, for
+  /// conditions on counters.
   bool wait(const std::function<bool(const Journal&)>& condition) {
+    const auto deadline = std::chrono::steady_clock::now() + kDeadline;
     std::unique_lock lock(mutex_);
-    return changed_.wait_for(lock, kDeadline, [&] { return condition(journal_); });
+    while (!condition(journal_)) {
+      if (std::chrono::steady_clock::now() > deadline) return false;
+      changed_.wait_for(lock, std::chrono::milliseconds{10});
+    }
+    return true;
   }
   bool wait_for_link(int ups = 1) {
     return wait([ups](const Journal& journal) { return journal.ups >= ups; });

@@ -1,0 +1,146 @@
+#include "daemon/frame.hpp"
+
+#include <cmath>
+#include <cstring>
+
+#include "tests/catch.hpp"
+#include "tests/e2e/hostile_frames.hpp"
+#include "tests/unit/net/swarm_of_two.hpp"
+
+namespace brigade::daemon {
+namespace {
+
+std::vector<grpc::Slice> slices_of(const grpc::ByteBuffer& buffer) {
+  std::vector<grpc::Slice> slices;
+  REQUIRE(buffer.Dump(&slices).ok());
+  return slices;
+}
+
+std::string bytes_of(const grpc::ByteBuffer& buffer) {
+  std::string bytes;
+  for (const grpc::Slice& slice : slices_of(buffer)) {
+    bytes.append(reinterpret_cast<const char*>(slice.begin()), slice.size());
+  }
+  return bytes;
+}
+
+/// Parses what encode makes and gives back the message.
+template <class T>
+T round_trip(const T& message) {
+  const Result<ParsedFrame> parsed = parse_frame(encode_frame(swarm::Message(message)));
+  REQUIRE(parsed.has_value());
+  return std::get<T>(std::get<swarm::Message>(parsed->body));
+}
+
+const MicrobatchId kId{Epoch(3), HeadIndex(2), Sequence(99), MicrobatchId::Kind::kTrain};
+
+TEST_CASE("every small message comes back as it was sent") {
+  for (const auto kind : {swarm::Receipt::Kind::kReceived, swarm::Receipt::Kind::kApplied,
+                          swarm::Receipt::Kind::kMissing, swarm::Receipt::Kind::kBusy,
+                          swarm::Receipt::Kind::kRejected}) {
+    const auto receipt =
+        round_trip(swarm::Receipt{kId, swarm::Direction::kBackward, Attempt(4), kind});
+    CHECK(receipt.id == kId);
+    CHECK(receipt.direction == swarm::Direction::kBackward);
+    CHECK(receipt.attempt == Attempt(4));
+    CHECK(receipt.kind == kind);
+  }
+  const auto query = round_trip(swarm::Query{kId, swarm::Direction::kForward, Attempt(7)});
+  CHECK(query.id == kId);
+  CHECK(query.attempt == Attempt(7));
+
+  swarm::UpBeacon up{Epoch(2),      true, true, true, Epoch(9), 4, 77, true, {{Epoch(2), 50}, {}},
+                     {Epoch(2), 70}};
+  const auto heard = round_trip(up);
+  CHECK((heard.epoch == up.epoch && heard.needs_epoch && heard.is_ready && heard.wants_stop));
+  CHECK((heard.max_epoch == up.max_epoch && heard.stages == 4 && heard.applied == 77));
+  CHECK((heard.is_drained && heard.offers == up.offers && heard.newest == up.newest));
+
+  for (const std::optional<std::uint64_t> final_position :
+       {std::optional<std::uint64_t>(), std::optional<std::uint64_t>(0),
+        std::optional<std::uint64_t>(1000)}) {
+    const auto down = round_trip(
+        swarm::DownBeacon{Epoch(2), {Epoch(1), 30}, final_position, {Epoch(2), 60}, true, true});
+    CHECK(down.final_position == final_position);
+    CHECK(down.from == swarm::CheckpointId{Epoch(1), 30});
+    CHECK(down.committed == swarm::CheckpointId{Epoch(2), 60});
+    CHECK((down.is_over && down.is_sealed));
+  }
+}
+
+TEST_CASE("an evaluation's backward carries its loss and no payload") {
+  swarm::Backward backward;
+  backward.id = kId;
+  backward.id.kind = MicrobatchId::Kind::kEval;
+  backward.loss = {123.5, 64};
+  const auto heard = round_trip(backward);
+  CHECK(heard.id == backward.id);
+  CHECK(heard.loss.nats == 123.5);
+  CHECK(heard.loss.tokens == 64);
+}
+
+TEST_CASE("a frame parses alike however it is cut into slices") {
+  const PayloadData payload = testing::make_payload(2, 3, 5, true);
+  swarm::Forward forward;
+  forward.id = kId;
+  const grpc::Slice slices[] = {encode_header(swarm::Message(forward), &payload), payload.bytes};
+  const std::string whole = bytes_of(grpc::ByteBuffer(slices, 2));
+  for (std::size_t cut = 0; cut <= whole.size(); ++cut) {
+    std::vector<grpc::Slice> pieces{grpc::Slice(whole.substr(0, cut)), grpc::Slice(),
+                                    grpc::Slice(whole.substr(cut))};
+    const Result<ParsedFrame> parsed = parse_frame(std::move(pieces));
+    REQUIRE(parsed.has_value());
+    REQUIRE(parsed->part_bytes == payload.bytes.size());
+    PayloadAssembler assembler;
+    REQUIRE(assembler.begin(*parsed->plan).has_value());
+    const auto assembled = assembler.add(parsed->part).value();
+    REQUIRE(assembled.has_value());
+    CHECK(std::memcmp(assembled->bytes.begin(), payload.bytes.begin(), payload.bytes.size()) == 0);
+  }
+}
+
+TEST_CASE("no cut of a frame is taken for a whole one") {
+  const std::string whole =
+      bytes_of(encode_frame(swarm::Message(swarm::Receipt{kId, {}, Attempt(4), {}})));
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    CHECK(parse_frame({grpc::Slice(whole.substr(0, size))}).has_error());
+  }
+}
+
+TEST_CASE("received payloads are aligned and split into tensor and tokens") {
+  const PayloadData sent = testing::make_payload(3, 7, 9, true);
+  PayloadAssembler assembler;
+  REQUIRE(assembler.begin({sent.shape, sent.bytes.size(), sent.checksum}).has_value());
+  const auto payload = assembler.add({sent.bytes}).value();
+  REQUIRE(payload.has_value());
+  CHECK(reinterpret_cast<std::uintptr_t>(payload->tensor().data()) % kPayloadAlignment == 0);
+  CHECK(payload->tensor().size() == 3 * 7 * 9 * 4);
+  CHECK(payload->token_bytes().size() == 3 * 8 * 4);
+  CHECK_FALSE(assembler.is_open());
+}
+
+TEST_CASE("every hostile frame is refused by the parser or by the rules of a stream") {
+  Hello hello;
+  for (const hostile::Case& one : hostile::all_cases(hello)) {
+    CAPTURE(one.name);
+    CHECK_FALSE(one.frames.empty());
+    for (const grpc::ByteBuffer& frame : one.frames) {
+      const Result<ParsedFrame> parsed = parse_frame(frame);  // must not crash, whatever it says
+      if (parsed.has_error()) CHECK(parsed.error().code == ErrorCode::kProtocol);
+    }
+  }
+}
+
+TEST_CASE("what a peer writes is made fit for a log") {
+  CHECK(printable_line("two\nlines\x1b[31m \xff") == "two?lines?[31m ?");
+  CHECK(printable_line(std::string(100'000, 'a')).size() == limits::kMaxGoodbyeBytes);
+}
+
+TEST_CASE("the shape's byte count does not overflow at the limits") {
+  const PayloadShape shape{Codec::kFp32, limits::kMaxBatch, limits::kMaxContext, limits::kMaxWidth,
+                           true};
+  CHECK(static_cast<double>(shape.tensor_bytes()) == Approx(std::pow(2.0, 12 + 17 + 16 + 2)));
+}
+
+}  // namespace
+}  // namespace brigade::daemon
