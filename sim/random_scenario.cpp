@@ -1,7 +1,6 @@
 // A scenario drawn from a seed: options, models and faults are all redrawn, so that no constant of
 // the tables is what makes the protocol work.
 #include <algorithm>
-#include <cstdio>
 
 #include "base/random.hpp"
 #include "sim/scenario.hpp"
@@ -157,34 +156,6 @@ Scenario random_scenario(std::uint64_t seed) {
   }
   scenario.bound = std::chrono::minutes{30};
   return scenario;
-}
-
-std::string describe(const Scenario& scenario) {
-  const swarm::Options& options = scenario.options;
-  char text[1024];
-  const auto ms = [](Duration duration) {
-    return std::chrono::duration<double, std::milli>(duration).count();
-  };
-  std::snprintf(
-      text, sizeof text,
-      "%s: %s\n"
-      "  %u stages, %llu steps, window %u, %s%s, %u micro-batches an update\n"
-      "  checkpoint every %llu, keep %u, eval every %llu (%u batches, %u at the end)\n"
-      "  deadlines: receipt %.0f ms, gradient %.0f ms, pause up to %.0f ms, beacon %.0f ms\n"
-      "  link: latency %.3f ms, loss %.3f, duplicates %.3f; device: forward %.3f ms, reject %.3f\n"
-      "  %zu faults, healed at %.0f ms, bound %.0f s after that\n",
-      scenario.name.c_str(), scenario.about.c_str(), scenario.stages,
-      static_cast<unsigned long long>(options.steps), options.window,
-      options.schedule == swarm::Schedule::kGpipe ? "gpipe" : "async",
-      options.lock_step ? " in lock-step" : "", options.accumulate,
-      static_cast<unsigned long long>(options.checkpoint_every), options.keep_checkpoints,
-      static_cast<unsigned long long>(options.eval_every), options.eval_batches,
-      options.final_eval_batches, ms(options.receipt_deadline), ms(options.gradient_deadline),
-      ms(options.longest_pause), ms(options.beacon_interval), ms(scenario.link.latency.base),
-      scenario.link.loss, scenario.link.duplicate, ms(scenario.device.forward),
-      scenario.device.reject, scenario.faults.size(), ms(scenario.heals_at),
-      ms(scenario.bound) / 1000);
-  return text;
 }
 
 }  // namespace brigade::sim

@@ -7,13 +7,12 @@
 #include "base/check.hpp"
 #include "sim/event_queue.hpp"
 #include "sim/host.hpp"
-#include "sim/link.hpp"
+#include "sim/network.hpp"
 #include "sim/trace.hpp"
 
 namespace brigade::sim {
 namespace {
 
-constexpr std::uint64_t kMessageBytes = 96;                   // header of a message on the wire
 constexpr Duration kStopDeadline = std::chrono::seconds{15};  // as a service manager has it
 constexpr std::uint32_t kMostWakesAtOnce = 1000;
 
@@ -32,17 +31,15 @@ class World {
   void handle(std::uint32_t host, const swarm::Event& event);
   void carry_out_all(std::uint32_t host);
   void carry_out(std::uint32_t host, swarm::Action action);
-  void send(std::uint32_t host, swarm::Send send);
   void start_task(std::uint32_t host, swarm::Action task);
   void finish_task(std::uint32_t host);
   void change_phase(std::uint32_t host, const swarm::PhaseChanged& change);
   void schedule_wake(std::uint32_t host);
 
   // Links.
-  void deliver(std::uint32_t pipe);
-  void link_up(std::uint32_t end, std::uint32_t generation);
-  void link_down(std::uint32_t end, std::uint32_t generation);
-  void settle_link(std::uint32_t link);
+  void deliver(const Due& due);
+  void link_up(const Due& due);
+  void link_down(const Due& due);
 
   // Faults.
   void begin_fault(std::uint32_t index);
@@ -53,11 +50,6 @@ class World {
   void fail(std::uint32_t host, const char* checker, std::string what);
   void finish(RunResult& result);
 
-  struct LinkState {
-    bool is_broken = false;  // by a fault
-    bool is_intact = false;  // both hosts live and no fault
-  };
-
   const Scenario& scenario_;
   RunOptions options_;
   TimePoint now_;
@@ -65,8 +57,7 @@ class World {
   EventQueue queue_;
   std::vector<Host> hosts_;
   std::vector<TimePoint> wake_at_;  // the earliest wake-up in the queue, of each host
-  std::vector<Link> links_;         // link i joins hosts i and i + 1
-  std::vector<LinkState> link_states_;
+  Network network_;
   Random random_;
   bool is_healed_ = false;
   bool is_blocked_ = false;
@@ -86,20 +77,13 @@ World::World(const Scenario& scenario, std::uint64_t seed, const RunOptions& opt
       options_(options),
       deadline_(TimePoint{} + scenario.heals_at + scenario.bound),
       wake_at_(scenario.stages, kNever),
+      network_(scenario, mix_seed(seed, 2), queue_),
       random_(mix_seed(seed, 1)),
       shadow_(scenario, scenario.stages),
       trace_(options.live_trace) {
   for (std::uint32_t host = 0; host < scenario.stages; ++host) {
     hosts_.emplace_back(scenario, host, seed);
   }
-  for (std::uint32_t link = 0; link + 1 < scenario.stages; ++link) {
-    LinkModel model = scenario.link;
-    for (const auto& [index, other] : scenario.other_links) {
-      if (index == link) model = other;
-    }
-    links_.emplace_back(model, link, link + 1, mix_seed(seed, 2, link));
-  }
-  link_states_.resize(links_.size());
   if (options.has_checks) checkers_ = make_all_checkers({scenario_, shadow_, violations_});
   for (std::uint32_t host = 0; host < scenario.stages; ++host) {
     queue_.push(now_ + uniform({}, scenario.start_spread).sample(random_), DueKind::kStart, host,
@@ -159,10 +143,8 @@ void World::finish(RunResult& result) {
     result.most_held_bytes = std::max(result.most_held_bytes, shadow_.host(host).most_held_bytes);
     result.epochs = std::max(result.epochs, shadow_.host(host).epoch.value());
   }
-  for (const Link& link : links_) {
-    result.lost += link.lost();
-    result.duplicated += link.duplicated();
-  }
+  result.lost = network_.lost();
+  result.duplicated = network_.duplicated();
 }
 
 void World::dispatch(const Due& due) {
@@ -184,13 +166,13 @@ void World::dispatch(const Due& due) {
       }
       break;
     case DueKind::kDeliver:
-      if (due.stamp == links_[due.target / 2].generation()) deliver(due.target);
+      deliver(due);
       break;
     case DueKind::kLinkUp:
-      link_up(due.target, due.stamp);
+      link_up(due);
       break;
     case DueKind::kLinkDown:
-      link_down(due.target, due.stamp);
+      link_down(due);
       break;
     case DueKind::kFault:
       if (!is_healed_) begin_fault(due.target);
@@ -217,8 +199,7 @@ void World::start(std::uint32_t host) {
   }
   wake_at_[host] = kNever;
   carry_out_all(host);
-  if (host > 0) settle_link(host - 1);
-  if (host < links_.size()) settle_link(host);
+  network_.set_alive(now_, host, true);
 }
 
 void World::wake(std::uint32_t host) {
@@ -275,7 +256,9 @@ void World::carry_out_all(std::uint32_t host) {
 
 void World::carry_out(std::uint32_t host, swarm::Action action) {
   if (auto* send_action = std::get_if<swarm::Send>(&action)) {
-    send(host, std::move(*send_action));
+    if (!network_.send(now_, host, to_host(send_action->to), std::move(send_action->message))) {
+      fail(host, "links", "sends to a node that it has no link with");
+    }
   } else if (const auto* forget = std::get_if<swarm::Forget>(&action)) {
     hosts_[host].forget(forget->id);
   } else if (const auto* store = std::get_if<swarm::StoreSnapshot>(&action)) {
@@ -293,27 +276,6 @@ void World::carry_out(std::uint32_t host, swarm::Action action) {
              std::holds_alternative<swarm::RunSnapshot>(action) ||
              std::holds_alternative<swarm::RunRestore>(action)) {
     start_task(host, std::move(action));
-  }
-}
-
-void World::send(std::uint32_t host, swarm::Send send) {
-  const std::uint32_t peer = to_host(send.to);
-  const bool is_next = peer == host + 1;
-  if (peer >= hosts_.size() || (!is_next && peer + 1 != host)) {
-    fail(host, "links", "sends to a node that it has no link with");
-    return;
-  }
-  const std::uint32_t link = is_next ? host : host - 1;
-  const std::uint32_t end = is_next ? 0 : 1;
-  std::uint64_t bytes = kMessageBytes;
-  if (const auto* forward = std::get_if<swarm::Forward>(&send.message)) {
-    bytes += forward->payload.bytes;
-  } else if (const auto* backward = std::get_if<swarm::Backward>(&send.message)) {
-    bytes += backward->payload.bytes;
-  }
-  const auto arrival = links_[link].send(now_, end, std::move(send.message), bytes);
-  if (arrival) {
-    queue_.push(*arrival, DueKind::kDeliver, 2 * link + end, links_[link].generation());
   }
 }
 
@@ -344,57 +306,26 @@ void World::change_phase(std::uint32_t host, const swarm::PhaseChanged& change) 
   ++over_;
 }
 
-void World::deliver(std::uint32_t pipe) {
-  Link& link = links_[pipe / 2];
-  const std::uint32_t from_end = pipe % 2;
-  std::optional<TimePoint> next;
-  swarm::Message message = link.deliver(from_end, next);
-  if (next) queue_.push(*next, DueKind::kDeliver, pipe, link.generation());
-  const std::uint32_t to = link.end(1 - from_end).host;
-  if (!hosts_[to].is_alive()) return;
-  if (auto* forward = std::get_if<swarm::Forward>(&message)) {
-    hosts_[to].adopt(forward->payload);
-  } else if (auto* backward = std::get_if<swarm::Backward>(&message)) {
-    hosts_[to].adopt(backward->payload);
+void World::deliver(const Due& due) {
+  auto arrival = network_.deliver(due);
+  if (!arrival || !hosts_[arrival->to].is_alive()) return;
+  if (auto* forward = std::get_if<swarm::Forward>(&arrival->message)) {
+    hosts_[arrival->to].adopt(forward->payload);
+  } else if (auto* backward = std::get_if<swarm::Backward>(&arrival->message)) {
+    hosts_[arrival->to].adopt(backward->payload);
   }
-  handle(to, swarm::Received{to_node_id(link.end(from_end).host), std::move(message)});
+  handle(arrival->to, swarm::Received{to_node_id(arrival->from), std::move(arrival->message)});
 }
 
-void World::link_up(std::uint32_t end, std::uint32_t generation) {
-  Link& link = links_[end / 2];
-  if (!link.bring_up(end % 2, generation)) return;
-  const std::uint32_t peer = link.end(1 - end % 2).host;
-  handle(link.end(end % 2).host, swarm::LinkUp{to_node_id(peer), StageIndex{peer}});
+void World::link_up(const Due& due) {
+  const auto change = network_.bring_up(due);
+  if (!change) return;
+  handle(change->host, swarm::LinkUp{to_node_id(change->peer), StageIndex{change->peer}});
 }
 
-void World::link_down(std::uint32_t end, std::uint32_t generation) {
-  Link& link = links_[end / 2];
-  if (!link.take_down(end % 2, generation)) return;
-  const std::uint32_t peer = link.end(1 - end % 2).host;
-  handle(link.end(end % 2).host, swarm::LinkDown{to_node_id(peer)});
-  settle_link(end / 2);
-}
-
-void World::settle_link(std::uint32_t index) {
-  Link& link = links_[index];
-  LinkState& state = link_states_[index];
-  const bool is_intact = !state.is_broken && hosts_[link.end(0).host].is_alive() &&
-                         hosts_[link.end(1).host].is_alive();
-  if (state.is_intact && !is_intact) {
-    link.break_stream();
-    for (std::uint32_t which = 0; which < 2; ++which) {
-      if (!link.end(which).is_up) continue;
-      queue_.push(now_ + link.sample_detection(), DueKind::kLinkDown, 2 * index + which,
-                  link.end(which).generation);
-    }
-  }
-  state.is_intact = is_intact;
-  if (!is_intact) return;
-  const auto up_at = link.connect(now_);
-  if (!up_at) return;
-  for (std::uint32_t which = 0; which < 2; ++which) {
-    queue_.push((*up_at)[which], DueKind::kLinkUp, 2 * index + which, link.generation());
-  }
+void World::link_down(const Due& due) {
+  const auto change = network_.take_down(due);
+  if (change) handle(change->host, swarm::LinkDown{to_node_id(change->peer)});
 }
 
 void World::begin_fault(std::uint32_t index) {
@@ -404,11 +335,10 @@ void World::begin_fault(std::uint32_t index) {
   }
   switch (fault.kind) {
     case Fault::Kind::kBreakLink:
-      link_states_[fault.target].is_broken = true;
-      settle_link(fault.target);
+      network_.set_broken(now_, fault.target, true);
       break;
     case Fault::Kind::kSilentLink:
-      links_[fault.target].set_silent(true);
+      network_.set_silent(fault.target, true);
       break;
     case Fault::Kind::kCrash:
       crash(fault.target);
@@ -438,11 +368,10 @@ void World::end_fault(std::uint32_t index) {
   const Fault& fault = scenario_.faults[index];
   switch (fault.kind) {
     case Fault::Kind::kBreakLink:
-      link_states_[fault.target].is_broken = false;
-      settle_link(fault.target);
+      network_.set_broken(now_, fault.target, false);
       break;
     case Fault::Kind::kSilentLink:
-      links_[fault.target].set_silent(false);
+      network_.set_silent(fault.target, false);
       break;
     case Fault::Kind::kCrash:
     case Fault::Kind::kWipe:
@@ -470,27 +399,16 @@ void World::crash(std::uint32_t host) {
     for (const CheckerPtr& checker : checkers_) checker->on_crash(host);
   }
   hosts_[host].crash();
-  if (host > 0) {
-    links_[host - 1].drop_end(1);
-    settle_link(host - 1);
-  }
-  if (host < links_.size()) {
-    links_[host].drop_end(0);
-    settle_link(host);
-  }
+  network_.set_alive(now_, host, false);
 }
 
 void World::heal() {
   is_healed_ = true;
-  for (Link& link : links_) link.set_lossless();
   for (std::uint32_t host = 0; host < hosts_.size(); ++host) {
     hosts_[host].heal();
     start(host);
   }
-  for (std::uint32_t link = 0; link < links_.size(); ++link) {
-    link_states_[link].is_broken = false;
-    settle_link(link);
-  }
+  network_.heal(now_);
   if (scenario_.ending != Ending::kSaved) return;
   for (std::uint32_t host = 0; host < hosts_.size(); ++host) {
     if (!hosts_[host].is_over()) handle(host, swarm::StopRequested{now_ + kStopDeadline});
@@ -505,19 +423,6 @@ void World::fail(std::uint32_t host, const char* checker, std::string what) {
 
 RunResult run(const Scenario& scenario, std::uint64_t seed, const RunOptions& options) {
   return World(scenario, seed, options).run();
-}
-
-std::string explain(const Scenario& scenario, std::uint64_t seed, const RunResult& result) {
-  if (!result.violation) return {};
-  const Violation& violation = *result.violation;
-  char line[200];
-  std::snprintf(line, sizeof line, "scenario %s, seed %llu, virtual time %.6f s, node %u\n",
-                scenario.name.c_str(), static_cast<unsigned long long>(seed),
-                std::chrono::duration<double>(violation.at.time_since_epoch()).count(),
-                violation.host);
-  return result.trace_tail + describe(scenario) + line + "VIOLATION (" + violation.checker +
-         "): " + violation.what + "\nreplay: brigade-sim --scenario " + scenario.name + " --seed " +
-         std::to_string(seed) + " --trace\n";
 }
 
 }  // namespace brigade::sim

@@ -1,9 +1,11 @@
 // The checkers find every fault that is planted in a copy of the core (faults.txt), and find
 // nothing in the same copy while no fault is active.
+#include <planted.hpp>
+
+#include <cstdio>
 #include <optional>
 #include <string>
 
-#include "planted.hpp"
 #include "sim/world.hpp"
 #include "tests/catch.hpp"
 

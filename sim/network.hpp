@@ -1,0 +1,62 @@
+// All links of a line: link i joins hosts i and i + 1. Schedules what its links ask for, and knows
+// which of them can have a stream at all: both hosts live, and no fault is on it.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "base/time.hpp"
+#include "sim/event_queue.hpp"
+#include "sim/link.hpp"
+#include "sim/scenario.hpp"
+#include "swarm/message.hpp"
+
+namespace brigade::sim {
+
+class Network {
+ public:
+  struct Arrival {
+    std::uint32_t from = 0;
+    std::uint32_t to = 0;
+    swarm::Message message;
+  };
+  struct Change {  // of what `host` believes about its link to `peer`
+    std::uint32_t host = 0;
+    std::uint32_t peer = 0;
+  };
+
+  Network(const Scenario& scenario, std::uint64_t seed, EventQueue& queue);
+
+  /// False: no link joins the two.
+  bool send(TimePoint now, std::uint32_t from, std::uint32_t to, swarm::Message message);
+
+  // What is due; nothing where it is stale.
+  std::optional<Arrival> deliver(const Due& due);
+  std::optional<Change> bring_up(const Due& due);
+  std::optional<Change> take_down(const Due& due);
+
+  void set_alive(TimePoint now, std::uint32_t host, bool is_alive);
+  void set_broken(TimePoint now, std::uint32_t link, bool is_broken);
+  void set_silent(std::uint32_t link, bool is_silent) { lines_[link].link.set_silent(is_silent); }
+  void heal(TimePoint now);
+
+  std::uint64_t lost() const;
+  std::uint64_t duplicated() const;
+
+ private:
+  struct Line {
+    Link link;
+    bool is_broken = false;  // by a fault
+    bool is_intact = false;  // both hosts live and no fault
+  };
+
+  /// Breaks or connects the stream after something about the link has changed.
+  void settle(TimePoint now, std::uint32_t index);
+
+  EventQueue& queue_;
+  std::vector<Line> lines_;
+  std::vector<bool> is_alive_;  // by host
+};
+
+}  // namespace brigade::sim
