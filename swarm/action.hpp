@@ -48,7 +48,7 @@ struct RunUpdate {
 /// Copies weights, moments and counters in memory, right after an update; the disk comes later.
 struct RunSnapshot {
   CheckpointId checkpoint;
-  Version version;                      // τ-free part of the ledger: where this stage stands
+  Version version;                      // updates that the weights contain
   std::vector<Sequence> applied_ahead;  // applied beyond the position: the ledger's range
   Sequence next_sequence;               // of this epoch: the first that the position leaves out
 };

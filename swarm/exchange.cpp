@@ -316,8 +316,8 @@ void Exchange::reject(TimePoint now, Slot slot, Direction direction) {
   }
   shared_.actions.release(entry.input);
   settle_hop(slot);
-  if (entry.was_forwarded) {
-    if (entry.is_train()) shared_.tasks.on_forgotten();
+  if (entry.was_forwarded && entry.is_train()) {
+    shared_.tasks.on_forgotten();
     shared_.actions.push(Forget{entry.id});
   }
   discard(entry.gradient);

@@ -33,6 +33,9 @@ class Node::Impl {
                   options.stage.value() < options.stages);
     BRIGADE_CHECK(options.window > 0 && options.window <= limits::kMaxWindow &&
                   options.accumulate > 0 && options.accumulate <= limits::kMaxWindow);
+    constexpr Duration kNone{0};
+    BRIGADE_CHECK(options.receipt_deadline > kNone && options.gradient_deadline > kNone &&
+                  options.longest_pause > kNone && options.beacon_interval > kNone);
   }
 
   void handle(TimePoint now, const Event& event) {
@@ -57,6 +60,16 @@ class Node::Impl {
   void on(TimePoint now, const SnapshotStored& event);
   void on(TimePoint now, const StopRequested& event);
 
+  template <class AboutMicrobatch>
+  void receive(TimePoint now, const NodeId& from, const AboutMicrobatch& message) {
+    exchange_.on(now, from, message);
+  }
+  void receive(TimePoint, const NodeId& from, const UpBeacon& beacon) {
+    hear(after(), from, beacon);
+  }
+  void receive(TimePoint, const NodeId& from, const DownBeacon& beacon) {
+    hear(before(), from, beacon);
+  }
   template <class Beacon>
   void hear(StageIndex stage, const NodeId& from, const Beacon& beacon);
 
@@ -131,17 +144,7 @@ void Node::Impl::on(TimePoint now, const LinkDown& event) {
 }
 
 void Node::Impl::on(TimePoint now, const Received& event) {
-  if (const auto* up = std::get_if<UpBeacon>(&event.message)) return hear(after(), event.from, *up);
-  if (const auto* down = std::get_if<DownBeacon>(&event.message)) {
-    return hear(before(), event.from, *down);
-  }
-  std::visit(
-      [&](const auto& message) {
-        if constexpr (requires { exchange_.on(now, event.from, message); }) {
-          exchange_.on(now, event.from, message);
-        }
-      },
-      event.message);
+  std::visit([&](const auto& message) { receive(now, event.from, message); }, event.message);
 }
 
 template <class Beacon>

@@ -145,6 +145,7 @@ class Babel {
       case 7:
         return receive(from_after, Backward{random_id(), attempt(), {1, 1}, payload()});
       case 8:
+        if (!sent_.empty() && random_.chance(0.9)) return answer_to_sent();
         return receive(either, Receipt{random_id(), direction, attempt(),
                                        static_cast<Receipt::Kind>(random_.below(5))});
       case 9:
@@ -156,6 +157,18 @@ class Babel {
         if (random_.chance(0.002)) return StopRequested{now_ + std::chrono::seconds{5}};
         return receive(from_before, down_beacon());
     }
+  }
+  /// Any receipt for something that the node did say, from the peer that it was said to.
+  Event answer_to_sent() {
+    const std::size_t at = random_.below(sent_.size());
+    const auto& [to, receipt] = sent_[at];
+    Receipt answer = receipt;
+    answer.kind = static_cast<Receipt::Kind>(random_.below(5));
+    return receive(to, answer);
+  }
+  void remember(const NodeId& to, const Receipt& receipt) {
+    sent_.emplace_back(to, receipt);
+    if (sent_.size() > 12) sent_.pop_front();
   }
   static Event receive(const NodeId& from, Message message) {
     return Received{from, std::move(message)};
@@ -180,6 +193,7 @@ class Babel {
     REQUIRE(status.drawn == status.applied + status.in_flight);
     REQUIRE(status.in_flight <= limits::kMaxInFlight);
     REQUIRE(status.is_computing == is_computing_);
+    REQUIRE(node_->next_wakeup() > now_);
   }
 
   void compute(Event answer) {
@@ -191,18 +205,25 @@ class Babel {
 
   void act(const Release& action) { REQUIRE(held_.erase(action.payload.value()) == 1); }
   void act(const Send& action) {
-    if (const auto* it = std::get_if<Forward>(&action.message)) REQUIRE(is_held(it->payload));
+    if (const auto* it = std::get_if<Forward>(&action.message)) {
+      REQUIRE(is_held(it->payload));
+      remember(action.to, {it->id, Direction::kForward, it->attempt, {}});
+    }
+    if (const auto* it = std::get_if<Query>(&action.message)) {
+      remember(action.to, {it->id, it->direction, it->attempt, {}});
+    }
     if (const auto* it = std::get_if<Backward>(&action.message)) {
+      remember(action.to, {it->id, Direction::kBackward, it->attempt, {}});
       const bool is_train = it->id.kind == MicrobatchId::Kind::kTrain;
       REQUIRE(is_held(it->payload) == is_train);
     }
   }
   void act(const RunForward& action) {
     REQUIRE((action.input.is_empty() || is_held(action.input)));
-    if (action.keeps) kept_.insert(action.id);
     if (options_.stage.value() > 0 && random_.chance(0.05)) {
       return compute(InputRejected{action.id, Direction::kForward});
     }
+    if (action.keeps) kept_.insert(action.id);
     const bool is_tail = options_.stage.value() + 1 == options_.stages;
     compute(ForwardDone{action.id, is_tail ? Payload{} : full_payload(), {1, 1}});
   }
@@ -238,6 +259,7 @@ class Babel {
   TimePoint now_{};
   std::optional<Node> node_;
   std::deque<Event> answers_;
+  std::deque<std::pair<NodeId, Receipt>> sent_;
   std::set<std::uint64_t> held_;
   std::set<MicrobatchId> kept_;
   std::set<MicrobatchId> applied_;
