@@ -8,6 +8,7 @@ MAY_INCLUDE = {
     "swarm": ("base",),
     "sim": ("base", "swarm"),
     "stage_runtime/data": ("base",),
+    "stage_runtime/tools": ("base", "config", "stage_runtime", "stage_runtime/data"),
     "stage_runtime": ("base", "stage_runtime/data"),
     "daemon": ("base", "config", "swarm", "stage_runtime", "stage_runtime/data", "proto"),
     "cli": ("base", "config", "swarm", "stage_runtime/data", "proto"),
