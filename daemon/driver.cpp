@@ -4,8 +4,8 @@
 #include <chrono>
 #include <utility>
 
-#include "base/check.hpp"
 #include <fmt/format.h>
+#include "base/check.hpp"
 
 namespace brigade::daemon {
 

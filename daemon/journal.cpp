@@ -6,8 +6,8 @@
 #include <fstream>
 #include <utility>
 
-#include "daemon/log.hpp"
 #include <fmt/format.h>
+#include "daemon/log.hpp"
 
 namespace brigade::daemon {
 

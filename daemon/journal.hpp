@@ -8,8 +8,8 @@
 #include <optional>
 #include <string>
 
-#include "base/time.hpp"
 #include <brigade/control/v1/control.pb.h>
+#include "base/time.hpp"
 #include "daemon/engine.hpp"
 #include "daemon/rate.hpp"
 #include "daemon/report.hpp"

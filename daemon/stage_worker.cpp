@@ -5,8 +5,8 @@
 #include <type_traits>
 #include <utility>
 
-#include "base/check.hpp"
 #include <fmt/format.h>
+#include "base/check.hpp"
 
 namespace brigade::daemon {
 

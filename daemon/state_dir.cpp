@@ -11,8 +11,8 @@
 #include <system_error>
 #include <utility>
 
-#include "base/file.hpp"
 #include <fmt/format.h>
+#include "base/file.hpp"
 
 namespace brigade::daemon {
 

@@ -1,0 +1,135 @@
+#include "daemon/stage_worker.hpp"
+
+#include <limits>
+
+#include "tests/unit/daemon/fakes.hpp"
+
+namespace brigade::daemon::testing {
+namespace {
+
+StageWorker make_worker(std::uint32_t index, std::uint32_t stages) {
+  auto stage = std::make_unique<FakeStage>(index, stages);
+  std::unique_ptr<TokenSource> source;
+  if (index == 0) source = std::make_unique<FakeTokens>();
+  return StageWorker(shape_of({index, stages, index, 1}), std::move(stage), std::move(source));
+}
+
+template <class Outcome>
+Outcome expect(std::optional<ComputeOutcome> outcome) {
+  REQUIRE(outcome.has_value());
+  REQUIRE(std::holds_alternative<Outcome>(*outcome));
+  return std::get<Outcome>(std::move(*outcome));
+}
+
+TEST_CASE("a head draws its tokens and sends them along with its activation") {
+  auto head = make_worker(0, 2);
+  const auto outcome = expect<ForwardOutcome>(head.carry_out(ForwardTask{train_id(9), {}, true}));
+  REQUIRE(outcome.output.has_value());
+  CHECK(outcome.id == train_id(9));
+  CHECK(first_element(*outcome.output) == 1);
+  CHECK(outcome.output->shape == make_activation(0, 0).shape);
+  CHECK(outcome.output->checksum ==
+        payload_checksum({reinterpret_cast<const std::byte*>(outcome.output->bytes.begin()),
+                          outcome.output->bytes.size()}));
+  std::int32_t token = 0;
+  std::memcpy(&token, outcome.output->token_bytes().data(), sizeof token);
+  CHECK(token == 9);
+}
+
+TEST_CASE("a middle stage passes tokens on unchanged and answers gradients with gradients") {
+  auto middle = make_worker(1, 3);
+  const auto forward =
+      expect<ForwardOutcome>(middle.carry_out(ForwardTask{train_id(1), make_activation(4, 7)}));
+  REQUIRE(forward.output.has_value());
+  CHECK(first_element(*forward.output) == 5);
+  const auto sent = make_activation(4, 7);
+  CHECK(std::ranges::equal(forward.output->token_bytes(), sent.token_bytes()));
+
+  const auto backward = expect<BackwardOutcome>(
+      middle.carry_out(BackwardTask{train_id(1), make_activation(4, 7), make_gradient(2)}));
+  REQUIRE(backward.gradient.has_value());
+  CHECK(first_element(*backward.gradient) == 3);
+  CHECK_FALSE(backward.gradient->shape.has_tokens);
+}
+
+TEST_CASE("a tail answers with a loss, and starts the backward itself") {
+  auto tail = make_worker(1, 2);
+  const auto forward =
+      expect<ForwardOutcome>(tail.carry_out(ForwardTask{train_id(1), make_activation(4, 7)}));
+  CHECK_FALSE(forward.output.has_value());
+  CHECK(forward.loss.tokens == kBatch * kTokens);
+  const auto backward =
+      expect<BackwardOutcome>(tail.carry_out(BackwardTask{train_id(1), make_activation(4, 7), {}}));
+  CHECK(backward.gradient.has_value());
+}
+
+TEST_CASE("the only stage of a line needs nobody's bytes") {
+  auto only = make_worker(0, 1);
+  const auto forward = expect<ForwardOutcome>(only.carry_out(ForwardTask{train_id(1), {}}));
+  CHECK_FALSE(forward.output.has_value());
+  CHECK(forward.loss.tokens > 0);
+  const auto backward = expect<BackwardOutcome>(only.carry_out(BackwardTask{train_id(1), {}, {}}));
+  CHECK_FALSE(backward.gradient.has_value());
+}
+
+TEST_CASE("bytes that make no sense are the sender's fault, and the reason says which") {
+  auto middle = make_worker(1, 3);
+  const auto reason_of = [&](ComputeTask task, swarm::Direction direction) {
+    const auto rejected = expect<RejectedOutcome>(middle.carry_out(task));
+    CHECK(rejected.direction == direction);
+    CHECK(rejected.id == train_id(1));
+    return rejected.reason;
+  };
+  const auto forward = swarm::Direction::kForward;
+  SECTION("no bytes") {
+    CHECK(reason_of(ForwardTask{train_id(1), {}}, forward) == "it came without bytes");
+  }
+  SECTION("another width") {
+    auto lying = make_activation(1, 1);
+    lying.shape.width += 1;
+    CHECK(reason_of(ForwardTask{train_id(1), lying}, forward).find("shape is (2, 3, 5)") !=
+          std::string::npos);
+  }
+  SECTION("a token past the vocabulary") {
+    CHECK(reason_of(ForwardTask{train_id(1), make_activation(1, kVocabulary)}, forward)
+              .find("token id 50") != std::string::npos);
+  }
+  SECTION("a negative token") {
+    CHECK(
+        reason_of(ForwardTask{train_id(1), make_activation(1, -1)}, forward).find("token id -1") !=
+        std::string::npos);
+  }
+  SECTION("not a number in an activation") {
+    const auto nan = std::numeric_limits<float>::quiet_NaN();
+    CHECK(
+        reason_of(ForwardTask{train_id(1), make_activation(nan, 1)}, forward).find("not finite") !=
+        std::string::npos);
+  }
+  SECTION("not a number in a gradient") {
+    const auto infinity = std::numeric_limits<float>::infinity();
+    CHECK(reason_of(BackwardTask{train_id(1), make_activation(1, 1), make_gradient(infinity)},
+                    swarm::Direction::kBackward)
+              .find("not finite") != std::string::npos);
+  }
+  SECTION("an activation where a gradient belongs") {
+    CHECK(reason_of(BackwardTask{train_id(1), make_activation(1, 1), make_activation(1, 1)},
+                    swarm::Direction::kBackward)
+              .find("with tokens") != std::string::npos);
+  }
+}
+
+TEST_CASE("an update counts versions, and a restore that fails says why") {
+  auto middle = make_worker(1, 3);
+  const auto update = expect<UpdateOutcome>(middle.carry_out(UpdateTask{{.update = 41}}));
+  CHECK(update.version == Version(42));
+  CHECK(update.report.learning_rate == 0.5);
+  const auto failed =
+      expect<RestoreOutcome>(middle.carry_out(RestoreTask{{Epoch(1), 10}, {"/nonexistent/file"}}));
+  CHECK_FALSE(failed.succeeded);
+  CHECK(failed.error == "no number in it");
+  CHECK(expect<RestoreOutcome>(middle.carry_out(RestoreTask{{Epoch(1), 0}, {}})).succeeded);
+  CHECK_FALSE(middle.carry_out(ForgetTask{train_id(1)}).has_value());
+}
+
+}  // namespace
+}  // namespace brigade::daemon::testing
