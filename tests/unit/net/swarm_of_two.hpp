@@ -77,8 +77,9 @@ class TestNode {
 
   /// Waits until `condition(journal)` holds; false at the deadline. Looks again now and then, for
   /// conditions on counters.
-  bool wait(const std::function<bool(const Journal&)>& condition) {
-    const auto deadline = std::chrono::steady_clock::now() + kDeadline;
+  bool wait(const std::function<bool(const Journal&)>& condition,
+            std::chrono::milliseconds limit = kDeadline) {
+    const auto deadline = std::chrono::steady_clock::now() + limit;
     std::unique_lock lock(mutex_);
     while (!condition(journal_)) {
       if (std::chrono::steady_clock::now() > deadline) return false;
