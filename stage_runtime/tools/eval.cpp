@@ -19,7 +19,7 @@ constexpr std::uint32_t kDefaultBatch = 8;
 
 struct EvalFlags : ModelFlags {
   std::string data;
-  std::optional<std::uint64_t> batches;
+  std::uint64_t batches = 0;  // all
   std::optional<std::uint32_t> batch;
   std::optional<std::uint32_t> context;
 };
@@ -97,7 +97,7 @@ void print(const EvalFlags& flags, const RunModel& run, const TokenManifest& man
   const auto& checkpoint = run.files.checkpoint;
   if (flags.prints_json) {
     nlohmann::ordered_json json{
-        {"val_loss", nats_per_token}, {"nats_per_byte", nats_per_token / bytes_per_token},
+        {"val_loss", nats_per_token}, {"val_loss_per_byte", nats_per_token / bytes_per_token},
         {"tokens", sum.tokens},       {"batches", sum.batches},
         {"batch", sizes.batch},       {"context", sizes.context},
         {"seconds", seconds}};
@@ -123,8 +123,8 @@ Result<int> evaluate(const EvalFlags& flags) {
   BRIGADE_ASSIGN(const TokenFile tokens, open_data(file, shape, run.files.model));
   const std::uint64_t all = tokens.eval_batches(shape.batch, shape.context);
   BRIGADE_ASSIGN(const auto model, LanguageModel::load(run.files, flags.device, flags.threads));
-  BRIGADE_ASSIGN(const Sum sum,
-                 judge(*model, tokens, shape, std::min(flags.batches.value_or(all), all)));
+  const std::uint64_t wanted = flags.batches == 0 ? all : std::min(flags.batches, all);
+  BRIGADE_ASSIGN(const Sum sum, judge(*model, tokens, shape, wanted));
   if (is_interrupted()) return kInterrupted;
   const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
   print(flags, run, tokens.manifest(), shape, sum, took.count());
@@ -141,9 +141,8 @@ void add_eval(CLI::App& app, Chosen& chosen) {
       ->add_option("--data", flags->data,
                    "token file, or a folder with val.bin (default: the run's own)")
       ->type_name("FILE|DIR");
-  command->add_option("--batches", flags->batches, "batches to judge on (default: all)")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber);
+  command->add_option("--batches", flags->batches, "batches to judge on (default, and 0: all)")
+      ->type_name("N");
   command->add_option("--batch", flags->batch, "sequences a batch (default: the run's, else 8)")
       ->type_name("B")
       ->check(CLI::Range(std::uint32_t{1}, limits::kMaxBatch));

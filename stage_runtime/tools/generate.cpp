@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -27,6 +28,15 @@ struct GenerateFlags : ModelFlags {
   std::uint64_t seed = 1;
   SamplingOptions sampling;
 };
+
+/// Unlike CLI::Range, refuses what is no number.
+std::string check_temperature(const std::string& text) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  const bool is_number = error == std::errc{} && end == text.data() + text.size();
+  if (is_number && value >= 0 && value <= kMaxTemperature) return {};
+  return fmt::format("{}: must be a number from 0 to {}", text, kMaxTemperature);
+}
 
 struct Written {
   std::string text;
@@ -123,11 +133,11 @@ void add_generate(CLI::App& app, Chosen& chosen) {
                    "0: always the likeliest token; 1: as the model says")
       ->type_name("X")
       ->capture_default_str()
-      ->check(CLI::Range(0.0, kMaxTemperature));
+      ->check(CLI::Validator(check_temperature, ""));
   command
-      ->add_option("--top-k", flags->sampling.top_k, "only the K likeliest tokens (default: all)")
-      ->type_name("K")
-      ->check(CLI::PositiveNumber);
+      ->add_option("--top-k", flags->sampling.top_k,
+                   "only the K likeliest tokens (default, and 0: all)")
+      ->type_name("K");
   command->add_option("--seed", flags->seed, "the same seed, the same text")
       ->type_name("S")
       ->capture_default_str();
