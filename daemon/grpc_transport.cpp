@@ -156,12 +156,15 @@ Links::Links(TransportOptions options, boost::asio::any_io_executor executor,
     const Redial redial(pauses, mix_seed(options_.seed, salt));
     peers_.emplace(peer.id, PeerState(peer, redial));
   }
-  BRIGADE_CHECK(peers_.size() <= limits::kMaxLinks, "more peers than links are allowed");
 }
 
 // --- Start and stop --------------------------------------------------------------------------
 
 Result<> Links::start() {
+  if (peers_.size() > limits::kMaxLinks) {
+    return make_error(ErrorCode::kLimit, fmt::format("{} [[peers]], at most {} are allowed",
+                                                     peers_.size(), limits::kMaxLinks));
+  }
   BRIGADE_TRY(listen());
   ticked_at_ = Clock::now();
   tick();
