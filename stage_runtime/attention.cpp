@@ -4,7 +4,7 @@
 #include <ATen/ops/_scaled_dot_product_flash_attention_backward.h>
 #include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu.h>
 #include <ATen/ops/_scaled_dot_product_flash_attention_for_cpu_backward.h>
-#include <ATen/ops/empty_like.h>
+#include <ATen/ops/cat.h>
 
 #include <array>
 
@@ -70,12 +70,9 @@ at::Tensor attention_backward(const BatchShape& shape, const AttentionSaved& sav
         out_gradient, q, k, v, out, saved.logsumexp, no_lengths, no_lengths, shape.tokens,
         shape.tokens, kNoDropout, kIsCausal, saved.philox_seed, saved.philox_offset);
   }
-  at::Tensor qkv_gradient = at::empty_like(saved.qkv);
-  const auto parts = split_heads(shape, qkv_gradient);
-  parts[0].copy_(std::get<0>(gradients));
-  parts[1].copy_(std::get<1>(gradients));
-  parts[2].copy_(std::get<2>(gradients));
-  return qkv_gradient;
+  return at::cat({as_rows(shape, std::get<0>(gradients)), as_rows(shape, std::get<1>(gradients)),
+                  as_rows(shape, std::get<2>(gradients))},
+                 1);
 }
 
 }  // namespace brigade::stage

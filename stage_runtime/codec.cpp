@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstring>
 
+#include "stage_runtime/vector_clones.hpp"
+
 namespace brigade::stage {
 namespace {
 
@@ -12,6 +14,7 @@ static_assert(std::endian::native == std::endian::little, "the wire is little-en
 
 /// All exponent bits set: infinite or not a number. One pass without branches, so that it
 /// vectorises.
+BRIGADE_VECTOR_CLONES
 bool all_finite(std::span<const float> values) {
   constexpr std::uint32_t kExponent = 0x7f800000;
   std::uint32_t found = 0;

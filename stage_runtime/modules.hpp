@@ -65,7 +65,8 @@ struct BlockSaved {
   at::Tensor normed;  // (N, D): input of qkv
   AttentionSaved attention;
   at::Tensor mlp_normed;  // (N, D): input of up
-  at::Tensor up, active;  // (N, 4D): before and after GELU
+  at::Tensor up, slope;   // (N, 4D): input of GELU, or GELU's slope there: one of the two
+  at::Tensor active;      // (N, 4D): after GELU
 };
 struct TailSaved {
   NormSaved norm;

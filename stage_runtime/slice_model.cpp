@@ -26,6 +26,7 @@ class StorageCount {
     add(block.attention.logsumexp);
     add(block.mlp_normed);
     add(block.up);
+    add(block.slope);
     add(block.active);
   }
   void add(const TailSaved& tail) {

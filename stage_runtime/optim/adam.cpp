@@ -4,14 +4,7 @@
 #include <cmath>
 
 #include "base/check.hpp"
-
-// ifunc resolvers run before the sanitizers' runtimes are ready: one version there.
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && \
-    !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define BRIGADE_VECTOR_CLONES __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define BRIGADE_VECTOR_CLONES
-#endif
+#include "stage_runtime/vector_clones.hpp"
 
 namespace brigade::stage {
 namespace {
