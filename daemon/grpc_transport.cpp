@@ -16,6 +16,7 @@
 #include "daemon/grpc_port.hpp"
 #include "daemon/handshake.hpp"
 #include "daemon/stream.hpp"
+#include "daemon/warning_budget.hpp"
 
 namespace brigade::daemon {
 
@@ -29,35 +30,8 @@ constexpr milliseconds kCloseLimit{2'000};  // then a stream that does not end i
 constexpr milliseconds kStableLink{5'000};  // a link that lived so long starts pauses afresh
 constexpr milliseconds kShortestTick{10};
 constexpr milliseconds kLongestTick{500};
-constexpr std::size_t kMaxPendingStreams = 4;     // accepted from one peer, its Hello not here yet
-constexpr unsigned kWarningBurst = 20;            // of strangers and bad handshakes, then
-constexpr std::chrono::seconds kWarningPause{5};  // one more each
+constexpr std::size_t kMaxPendingStreams = 4;  // accepted from one peer, its Hello not here yet
 constexpr char kReplaced[] = "another link between these nodes took its place";
-
-/// Lets strangers fill neither the log nor the disk.
-class WarningBudget {
- public:
-  /// The text to log, with how many were left out before it, or nothing.
-  std::optional<std::string> admit(const std::string& text, Clock::time_point now) {
-    const auto earned = (now - refilled_) / kWarningPause;
-    if (earned > 0) {
-      left_ = static_cast<unsigned>(std::min<std::int64_t>(kWarningBurst, left_ + earned));
-      refilled_ = now;
-    }
-    if (left_ == 0) {
-      ++suppressed_;
-      return std::nullopt;
-    }
-    --left_;
-    const std::uint64_t missing = std::exchange(suppressed_, 0);
-    return missing == 0 ? text : fmt::format("{} ({} more before it)", text, missing);
-  }
-
- private:
-  Clock::time_point refilled_ = Clock::now();
-  unsigned left_ = kWarningBurst;
-  std::uint64_t suppressed_ = 0;
-};
 
 struct PeerState {
   PeerState(PeerAddress where, Redial pauses) : address(std::move(where)), redial(pauses) {}
@@ -136,7 +110,7 @@ class Links final : public StreamListener, public std::enable_shared_from_this<L
   std::vector<Guest> closing_;  // until gRPC is done with them
   std::unique_ptr<Acceptor> acceptor_;
   std::string listen_address_;
-  WarningBudget warnings_;
+  WarningBudget warnings_{Clock::now()};
   std::atomic<bool> is_stopped_{false};
 };
 

@@ -209,8 +209,8 @@ std::vector<Case> framing_cases(const Hello& hello) {
   };
 }
 
-/// Well-formed frames that lie.
-std::vector<Case> content_cases(const Hello& hello) {
+/// Well-formed frames that lie about their payload.
+std::vector<Case> payload_cases(const Hello& hello) {
   const grpc::ByteBuffer hi = encode(hello);
   return {
       {"shape-lying",
@@ -254,6 +254,13 @@ std::vector<Case> content_cases(const Hello& hello) {
           header.clear_payload();
           return header;
         }())}},
+  };
+}
+
+/// Well-formed frames whose fields are out of range.
+std::vector<Case> field_cases(const Hello& hello) {
+  const grpc::ByteBuffer hi = encode(hello);
+  return {
       {"head-out-of-range",
        "a micro-batch of head 70000",
        "head 70000",
@@ -291,7 +298,8 @@ void append(std::vector<Case>& to, std::vector<Case> from) {
 std::vector<Case> all_cases(const Hello& hello) {
   std::vector<Case> cases = handshake_cases(hello);
   append(cases, framing_cases(hello));
-  append(cases, content_cases(hello));
+  append(cases, payload_cases(hello));
+  append(cases, field_cases(hello));
   return cases;
 }
 

@@ -2,11 +2,13 @@
 // mode says, prints how the node answered. Exit 0: the node ended the stream (and gave the expected
 // reason, where it can); 1: it did not; 2: wrong usage.
 #include <fmt/format.h>
+#include <openssl/sha.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <optional>
 
+#include "config/swarm_config.hpp"
 #include "tests/e2e/hostile_frames.hpp"
 
 namespace brigade::hostile {
@@ -17,7 +19,7 @@ constexpr std::chrono::seconds kPatience{10};
 struct Arguments {
   std::string node;      // host:port
   std::string node_id;   // 64 hex digits
-  std::string swarm;     // 64 hex digits
+  std::string swarm;     // swarm.toml
   std::string identity;  // PEM; empty: a fresh key, that nobody pinned
   std::uint32_t stage = 0;
   std::string mode;
@@ -72,8 +74,12 @@ int send_nan(RawLink& link, const daemon::Hello& hello, const Arguments& argumen
 
 int run(const Arguments& arguments) {
   NodeId node;
-  NodeId swarm;
-  if (!read_hex(arguments.node_id, node) || !read_hex(arguments.swarm, swarm)) return 2;
+  if (!read_hex(arguments.node_id, node)) return 2;
+  const auto swarm = config::load_swarm_config(arguments.swarm);
+  if (swarm.has_error()) {
+    fmt::print(stderr, "hostile_peer: {}\n", swarm.error().message);
+    return 2;
+  }
   const Result<daemon::Identity> identity =
       arguments.identity.empty() ? daemon::make_identity()
                                  : daemon::load_or_create_identity(arguments.identity);
@@ -83,7 +89,8 @@ int run(const Arguments& arguments) {
   }
   fmt::print("id: {}\n", to_hex(identity->id));
   daemon::Hello hello;
-  hello.swarm = swarm.bytes;
+  const std::string text = config::canonical_text(*swarm);
+  SHA256(reinterpret_cast<const unsigned char*>(text.data()), text.size(), hello.swarm.data());
   hello.stage = StageIndex(arguments.stage);
   hello.software = "hostile";
   RawLink link(arguments.node, *identity, node);
@@ -123,7 +130,7 @@ int main(int argc, char** argv) {
   app.footer(brigade::hostile::describe_modes());
   app.add_option("--node", arguments.node, "host:port of the node")->required();
   app.add_option("--node-id", arguments.node_id, "its id, 64 hexadecimal digits")->required();
-  app.add_option("--swarm", arguments.swarm, "its swarm id, 64 hexadecimal digits")->required();
+  app.add_option("--swarm", arguments.swarm, "its swarm.toml")->required();
   app.add_option("--identity", arguments.identity,
                  "key that the node has pinned; without: a fresh one, that it must refuse");
   app.add_option("--stage", arguments.stage, "the stage that the node expects of that key");

@@ -1,6 +1,7 @@
 #include "daemon/handshake.hpp"
 
 #include "daemon/address.hpp"
+#include "daemon/warning_budget.hpp"
 #include "tests/catch.hpp"
 
 namespace brigade::daemon {
@@ -67,6 +68,19 @@ TEST_CASE("pauses between dials double up to a bound, with jitter, and start afr
   CHECK(redial.next_pause() <= milliseconds(100));
   CHECK(Redial({milliseconds(100), seconds(2)}, 1).next_pause() !=
         Redial({milliseconds(100), seconds(2)}, 2).next_pause());
+}
+
+TEST_CASE("warnings come in a burst, then one in a pause, and say how many were left out") {
+  WarningBudget::Clock::time_point now{};
+  WarningBudget budget(now);
+  for (int i = 0; i < WarningBudget::kBurst; ++i) CHECK(budget.admit("w", now) == "w");
+  for (int i = 0; i < 3; ++i) CHECK_FALSE(budget.admit("w", now).has_value());
+  now += WarningBudget::kPause;
+  CHECK(budget.admit("w", now) == "w (3 more before it)");
+  CHECK_FALSE(budget.admit("w", now).has_value());
+  now += 1000 * WarningBudget::kPause;
+  for (int i = 0; i < WarningBudget::kBurst; ++i) CHECK(budget.admit("w", now).has_value());
+  CHECK_FALSE(budget.admit("w", now).has_value());
 }
 
 TEST_CASE("addresses split into host and port, and join again") {

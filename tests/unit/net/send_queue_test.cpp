@@ -22,7 +22,15 @@ FrameBody receipt(std::uint64_t sequence) {
   return swarm::Message(message);
 }
 
-/// "F3" begins forward 3, "f" goes on with a forward, "B", "b" likewise, "r3" is receipt 3.
+FrameBody query(std::uint64_t sequence, swarm::Direction direction) {
+  swarm::Query message;
+  message.id.sequence = Sequence(sequence);
+  message.direction = direction;
+  return swarm::Message(message);
+}
+
+/// "F3" begins forward 3, "f" goes on with a forward, "B", "b" likewise, "r3" is receipt 3, "q3" a
+/// query.
 std::string name_of(const SendQueue::Frame& frame) {
   const ParsedFrame parsed = parse_frame(frame.bytes).value();
   if (const auto* continuation = std::get_if<Continuation>(&parsed.body)) {
@@ -34,6 +42,9 @@ std::string name_of(const SendQueue::Frame& frame) {
   }
   if (const auto* m = std::get_if<swarm::Backward>(&message)) {
     return "B" + std::to_string(m->id.sequence.value());
+  }
+  if (const auto* m = std::get_if<swarm::Query>(&message)) {
+    return "q" + std::to_string(m->id.sequence.value());
   }
   return "r" + std::to_string(std::get<swarm::Receipt>(message).id.sequence.value());
 }
@@ -55,6 +66,15 @@ TEST_CASE("small messages go before gradients, gradients before activations") {
   REQUIRE(queue.push(receipt(1), {}));
   REQUIRE(queue.push(backward(2), kGradient));
   CHECK(drain(queue) == "r1 B1 B2 F1 F2 ");
+}
+
+TEST_CASE("a query never overtakes what it asks about") {
+  SendQueue queue;
+  REQUIRE(queue.push(forward(1), kInput));
+  REQUIRE(queue.push(query(1, swarm::Direction::kForward), {}));
+  REQUIRE(queue.push(backward(2), kGradient));
+  REQUIRE(queue.push(query(2, swarm::Direction::kBackward), {}));
+  CHECK(drain(queue) == "B2 q2 F1 q1 ");
 }
 
 TEST_CASE("a goodbye goes last, so that it cuts nothing off") {
