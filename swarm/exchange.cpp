@@ -45,8 +45,7 @@ void Exchange::answer(const NodeId& to, const MicrobatchId& id, Direction direct
   shared_.actions.push(Send{to, Receipt{id, direction, attempt, kind}});
 }
 
-// ---- from the stage before
-// -----------------------------------------------------------------------
+// ---- from the stage before ----------------------------------------------------------------------
 
 const char* Exchange::fault_of(const Forward& message) const {
   const bool is_train = message.id.kind == MicrobatchId::Kind::kTrain;
@@ -64,7 +63,7 @@ void Exchange::on(TimePoint now, const NodeId& from, const Forward& message) {
     blame(from, "an activation from a peer that is not the stage before");
     return discard(message.payload);
   }
-  if (message.id.epoch != shared_.epoch.epoch) {
+  if (message.id.epoch != shared_.epoch.epoch || is_finished_) {
     ++strays_;
     return discard(message.payload);
   }
@@ -100,8 +99,7 @@ void Exchange::accept(const NodeId& from, const Forward& message) {
   answer(from, message.id, Direction::kForward, message.attempt, Kind::kReceived);
 }
 
-// ---- from the stage after
-// ------------------------------------------------------------------------
+// ---- from the stage after -----------------------------------------------------------------------
 
 void Exchange::on(TimePoint now, const NodeId& from, const Backward& message) {
   if (!is_from_after(from)) {
@@ -165,8 +163,7 @@ void Exchange::on_result(TimePoint now, const NodeId& from, const Backward& mess
   send_result(now, slot);
 }
 
-// ---- receipts and queries
-// ------------------------------------------------------------------------
+// ---- receipts and queries -----------------------------------------------------------------------
 
 void Exchange::on(TimePoint now, const NodeId& from, const Receipt& receipt) {
   const auto [standing, slot] = shared_.ledger.look_up(receipt.id);
@@ -215,7 +212,7 @@ void Exchange::on_backward_receipt(TimePoint now, Slot slot, Kind kind) {
       hop.state = Hop::State::kHeld;
       return wait(slot, now + pauses_.for_gradient(hop.patience));
     case Kind::kMissing:
-      if (hop.state == Hop::State::kHeld) {
+      if (hop.state != Hop::State::kSent) {
         return repeat(now, slot, "the stage before lost the gradient");
       }
       [[fallthrough]];  // it does not know the micro-batch (yet)
@@ -259,8 +256,7 @@ Kind Exchange::standing_of(const Query& query, Slot slot) const {
   return entry.has_answer ? Kind::kReceived : Kind::kMissing;
 }
 
-// ---- from the engine
-// -----------------------------------------------------------------------------
+// ---- from the engine ----------------------------------------------------------------------------
 
 void Exchange::send_activation(TimePoint now, Slot slot, const Payload& output) {
   shared_.ledger[slot].outgoing = output;
@@ -324,8 +320,17 @@ void Exchange::reject(TimePoint now, Slot slot, Direction direction) {
   shared_.ledger.forget(slot);
 }
 
-// ---- hops
-// ----------------------------------------------------------------------------------------
+void Exchange::finish() {
+  is_finished_ = true;
+  for (Slot slot = 0; slot < shared_.ledger.entries().size(); ++slot) {
+    const Entry& entry = shared_.ledger[slot];
+    if (!entry.is_open || entry.life != Life::kApplied) continue;
+    settle_hop(slot);
+    shared_.ledger.close(slot);
+  }
+}
+
+// ---- hops ---------------------------------------------------------------------------------------
 
 void Exchange::wait(Slot slot, TimePoint due) {
   shared_.ledger[slot].hop.due = due;
@@ -358,7 +363,6 @@ void Exchange::transmit(TimePoint now, Slot slot) {
 
 void Exchange::repeat(TimePoint now, Slot slot, const char* reason) {
   Entry& entry = shared_.ledger[slot];
-  if (entry.hop.attempt == Attempt{}) return transmit(now, slot);  // there was no link before
   const TimePoint allowed = throttle_.take(now);
   if (allowed > now) {
     entry.hop.state = Hop::State::kPaused;
@@ -378,10 +382,16 @@ void Exchange::ask(TimePoint now, Slot slot) {
   Entry& entry = shared_.ledger[slot];
   const NodeId* peer = shared_.router.choose(target(entry)).peer;
   if (peer == nullptr) return wait(slot, kNever);
-  entry.hop.to = *peer;
-  shared_.actions.push(Send{*peer, Query{entry.id, entry.direction(), entry.hop.attempt}});
-  grow(entry.hop.patience);
-  wait(slot, now + pauses_.for_gradient(entry.hop.patience));
+  Hop& hop = entry.hop;
+  hop.to = *peer;
+  shared_.actions.push(Send{*peer, Query{entry.id, entry.direction(), hop.attempt}});
+  if (hop.state == Hop::State::kHeld) {
+    grow(hop.patience);
+    return wait(slot, now + pauses_.for_gradient(hop.patience));
+  }
+  hop.state = Hop::State::kAsked;
+  wait(slot, now + pauses_.for_receipt(hop.patience));
+  grow(hop.patience);
 }
 
 void Exchange::on_time(TimePoint now) {
@@ -391,11 +401,12 @@ void Exchange::on_time(TimePoint now) {
     if (!entry.is_open || !entry.hop.is_active()) continue;
     if (entry.hop.due > now) {
       timers_.arm(slot, entry.hop.due);
-    } else if (entry.hop.state == Hop::State::kHeld) {
-      ask(now, slot);
+    } else if (entry.hop.attempt == Attempt{}) {
+      transmit(now, slot);  // there was no link before
+    } else if (entry.hop.state == Hop::State::kPaused) {
+      repeat(now, slot, "it was refused or put off before");
     } else {
-      const bool was_refused = entry.hop.state == Hop::State::kPaused;
-      repeat(now, slot, was_refused ? "it was refused or put off before" : "no receipt in time");
+      ask(now, slot);
     }
   }
 }

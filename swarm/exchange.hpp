@@ -16,8 +16,11 @@
 // - Messages of other epochs are released and counted, nothing more: around a new epoch they are
 //   normal. Messages that the sender can't have had a reason to send feed its score.
 // - At a bound: kBusy, and the sender backs off.
-// - When a link breaks, what it owed stops counting time and is due when a link comes up: what has
-//   no receipt is sent again, what has one is asked about. A peer that restarted knows nothing.
+// - Bytes are sent again only when the peer says that it does not have them. A receipt that is late
+//   is asked about with a Query: a link keeps the order of bytes and the question about them, so
+//   kMissing is the truth, while repeats on time alone would fill a link that is merely slow.
+// - When a link breaks, what it owed stops counting time and is asked about when a link comes up. A
+//   peer that restarted knows nothing.
 // - An evaluation has no ledger: its result is taken once by whoever holds its entry, and an
 // unknown
 //   one is acknowledged, so that repeats end.
@@ -53,6 +56,9 @@ class Exchange {
   void send_result(TimePoint now, Slot slot);
   /// The engine could not read what a peer sent; the entry is gone (forward) or waits again.
   void reject(TimePoint now, Slot slot, Direction direction);
+  /// The run is over: everything is applied at every stage, so nobody will ask for what is kept,
+  /// and nothing is taken in any more.
+  void finish();
 
   std::uint64_t repeats() const { return repeats_; }
   std::uint64_t duplicates() const { return duplicates_; }
@@ -90,6 +96,7 @@ class Exchange {
   Pauses pauses_;
   Throttle throttle_;
   SlotTimers timers_;
+  bool is_finished_ = false;
   std::uint64_t repeats_ = 0;
   std::uint64_t duplicates_ = 0;
   std::uint64_t strays_ = 0;

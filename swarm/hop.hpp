@@ -1,8 +1,10 @@
 // One message on its way to a neighbour, and how long to wait before acting again.
 //
 // Rules
-// - A message is repeated until a receipt: nothing else tells a loss from a slow peer. Bytes are
-//   repeated only while nobody has said that they arrived; later a Query, which is small, asks.
+// - A message is asked about until a receipt, with a Query, which is small; its bytes are sent
+// again
+//   when the peer says that it does not have them. Time alone does not tell a loss from a slow
+//   link, and bytes repeated on time alone would keep a slow link from ever catching up.
 // - Pauses double up to Options::longest_pause, with up to a quarter of jitter from the seed: peers
 //   that lost the same link do not come back in step. The first wait is the deadline itself.
 // - Repeats share a budget (Throttle): when a link comes back, a whole window is due at once, and
@@ -24,7 +26,8 @@ namespace brigade::swarm {
 struct Hop {
   enum class State : std::uint8_t {
     kIdle,    // nothing is on its way
-    kSent,    // no receipt yet: repeated when due
+    kSent,    // no receipt yet: asked about when due
+    kAsked,   // asked about, no receipt yet: asked again when due
     kHeld,    // the peer has it: asked about when due
     kPaused,  // refused or lost: repeated when due
   };

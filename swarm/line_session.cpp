@@ -103,7 +103,7 @@ LineSession::Verdict LineSession::decide_at_head(const Own& own) const {
     return {Verdict::Kind::kBlocked, {}, {}, "no checkpoint is sound at every stage"};
   }
   const CheckpointId newest = up_beacon(own).newest;
-  if (sound.front().position == 0 && newest.position > 0 && !may_start_over_) {
+  if (sound.front() == CheckpointId{} && newest.position > 0 && !may_start_over_) {
     return {Verdict::Kind::kBlocked,
             {},
             {},

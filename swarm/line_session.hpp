@@ -7,8 +7,10 @@
 // - The head starts an epoch when it has heard of all P stages and one of them (or itself) needs
 //   one: it is new, has restarted, or could not restore. It takes the newest checkpoint that is
 //   sound at all of them, and a number above every epoch that anybody has seen.
-// - Starting at position 0 although some stage holds newer state would throw that state away: the
-//   session is blocked instead, unless Options::may_start_over.
+// - A stage without any checkpoint has lost its disk, or is new. If another one holds state,
+// starting
+//   at the seeded initialisation would throw that away: the session is blocked instead, unless
+//   Options::may_start_over. A stored checkpoint of position 0 is a cut like any other.
 // - A stage joins the epoch of the stage before it if it is newer than every epoch that it took
 // part
 //   in (its disk remembers: after a restart its memory of the ledger is gone), and not sealed.

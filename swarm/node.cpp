@@ -91,6 +91,7 @@ class Node::Impl {
   StageIndex before() const { return StageIndex{shared_.options.stage.value() - 1}; }
   StageIndex after() const { return shared_.options.stage.next(); }
   bool is_drained() const;
+  bool note_drained();
   bool is_asked_to_stop() const { return is_stopping_ || session_.wants_stop_after(); }
   LineSession::Own own() const {
     return {book_.offers(), shared_.position(), is_drained(), is_stopping_};
@@ -122,8 +123,7 @@ class Node::Impl {
   Epoch reported_epoch_;
 };
 
-// ---- events
-// --------------------------------------------------------------------------------------
+// ---- events -------------------------------------------------------------------------------------
 
 void Node::Impl::on(TimePoint now, const LinkUp& event) {
   if (!shared_.router.on_up(event.peer, event.stage)) return;
@@ -177,20 +177,20 @@ void Node::Impl::on(TimePoint, const StopRequested& event) {
   has_news_ = true;
 }
 
-// ---- what follows
-// --------------------------------------------------------------------------------
+// ---- what follows -------------------------------------------------------------------------------
 
 void Node::Impl::settle(TimePoint now) {
   exchange_.on_time(now);
-  if (has_news_) {
-    agree_on_epoch();
-    learn_from_before();
-  }
-  take_checkpoint(now);
-  leave_in_time(now);
-  if (shared_.is_head()) steer();
-  feed_engine();
-  if (std::exchange(was_drained_, is_drained()) != was_drained_) has_news_ = true;
+  do {
+    if (has_news_) {
+      agree_on_epoch();
+      learn_from_before();
+    }
+    take_checkpoint(now);
+    leave_in_time(now);
+    if (shared_.is_head()) steer();
+    feed_engine();
+  } while (note_drained());  // what follows from that can't wait: a line of one hears no beacons
   tell_neighbours(now);
   report_phase();
 }
@@ -235,6 +235,14 @@ void Node::Impl::set_final_position(std::uint64_t position) {
 bool Node::Impl::is_drained() const {
   const auto& final_count = shared_.epoch.final_count;
   return final_count && workbench_.is_at_cut() && shared_.ledger.watermark() >= *final_count;
+}
+
+/// True if it has changed since the last call.
+bool Node::Impl::note_drained() {
+  if (was_drained_ == is_drained()) return false;
+  was_drained_ = !was_drained_;
+  has_news_ = true;
+  return true;
 }
 
 void Node::Impl::take_checkpoint(TimePoint now) {
@@ -283,6 +291,7 @@ void Node::Impl::steer() {
 void Node::Impl::end(const char* reason) {
   if (over_ != nullptr) return;
   over_ = reason;
+  if (is_run_over_) exchange_.finish();
   workbench_.wind_up();
   has_news_ = true;
 }
@@ -328,8 +337,7 @@ void Node::Impl::remove(const std::vector<CheckpointId>& checkpoints) {
   for (const CheckpointId& id : checkpoints) shared_.actions.push(RemoveCheckpoint{id});
 }
 
-// ---- what others see
-// -----------------------------------------------------------------------------
+// ---- what others see ----------------------------------------------------------------------------
 
 Phase Node::Impl::phase() const {
   if (over_ != nullptr) return Phase::kOver;
@@ -402,8 +410,7 @@ Status Node::Impl::status() const {
   return status;
 }
 
-// ---- the facade
-// ----------------------------------------------------------------------------------
+// ---- the facade ---------------------------------------------------------------------------------
 
 Node::Node(const Options& options, StartState start, TimePoint now)
     : impl_(std::make_unique<Impl>(options, std::move(start), now)) {}

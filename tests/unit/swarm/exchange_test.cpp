@@ -67,25 +67,39 @@ TEST_CASE("the gradient leaves before the update is made") {
   CHECK(gradient < update);
 }
 
-TEST_CASE("without a receipt the same bytes are sent again, with growing pauses") {
+TEST_CASE("a receipt that is late is asked for, with growing pauses and without the bytes") {
   Solo solo;
   solo.make_ready();
   solo.forward(0);
   solo.forwarded(0);
   Duration pause = solo.options.receipt_deadline;
   solo.pass(pause - milliseconds{1});
-  CHECK(solo.sent<Forward>(solo.after) == nullptr);
+  CHECK(solo.sent<Query>(solo.after) == nullptr);
   solo.pass(milliseconds{1});
-  for (std::uint32_t attempt = 2; attempt < 6; ++attempt) {
-    REQUIRE(solo.sent<Forward>(solo.after) != nullptr);
-    CHECK(solo.sent<Forward>(solo.after)->attempt == Attempt{attempt});
-    CHECK(solo.sent<Forward>(solo.after)->payload.id == PayloadId{3000});
+  for (int i = 0; i < 4; ++i) {
+    CHECK(solo.sent<Forward>(solo.after) == nullptr);
+    REQUIRE(solo.sent<Query>(solo.after) != nullptr);
+    CHECK(solo.sent<Query>(solo.after)->attempt == Attempt{1});
     pause = std::min<Duration>(pause * 2, solo.options.longest_pause);
     solo.pass(pause - milliseconds{1});
-    CHECK(solo.sent<Forward>(solo.after) == nullptr);
+    CHECK(solo.sent<Query>(solo.after) == nullptr);
     solo.pass(pause / 4 + milliseconds{1});
   }
-  CHECK(solo.node->status().repeats == 5);
+  CHECK(solo.node->status().repeats == 0);
+}
+
+TEST_CASE("bytes that did not arrive are sent again, as another attempt") {
+  Solo solo;
+  solo.make_ready();
+  solo.forward(0);
+  solo.forwarded(0);
+  solo.pass(solo.options.receipt_deadline);
+  REQUIRE(solo.sent<Query>(solo.after) != nullptr);
+  solo.receipt(solo.after, 0, kDown, 1, Kind::kMissing);
+  REQUIRE(solo.sent<Forward>(solo.after) != nullptr);
+  CHECK(solo.sent<Forward>(solo.after)->attempt == Attempt{2});
+  CHECK(solo.sent<Forward>(solo.after)->payload.id == PayloadId{3000});
+  CHECK(solo.node->status().repeats == 1);
 }
 
 TEST_CASE("a receipt of an earlier attempt, or from somebody else, is not believed") {
@@ -94,6 +108,7 @@ TEST_CASE("a receipt of an earlier attempt, or from somebody else, is not believ
   solo.forward(0);
   solo.forwarded(0);
   solo.pass(solo.options.receipt_deadline);
+  solo.receipt(solo.after, 0, kDown, 1, Kind::kMissing);
   solo.receipt(solo.after, 0, kDown, 1, Kind::kReceived);
   CHECK_FALSE(solo.has_released(3000));
   solo.receipt(solo.before, 0, kDown, 2, Kind::kReceived);
@@ -330,15 +345,18 @@ TEST_CASE("a link that breaks stops the clock, and what was owed is due when it 
   CHECK(solo.sent<Forward>(solo.after) == nullptr);
   CHECK(solo.sent<Query>(solo.after) == nullptr);
   solo.handle(LinkUp{solo.after, StageIndex{2}});
-  REQUIRE(solo.sent<Query>(solo.after) != nullptr);
-  CHECK(solo.sent<Query>(solo.after)->id == Solo::id(0));
-  std::vector<std::uint64_t> again;
+  std::vector<std::uint64_t> asked, sent;
   for (const Action& action : solo.actions) {
     const auto* send = std::get_if<Send>(&action);
-    const auto* forward = send == nullptr ? nullptr : std::get_if<Forward>(&send->message);
-    if (forward != nullptr) again.push_back(forward->id.sequence.value());
+    if (send == nullptr) continue;
+    if (const auto* query = std::get_if<Query>(&send->message)) {
+      asked.push_back(query->id.sequence.value());
+    } else if (const auto* forward = std::get_if<Forward>(&send->message)) {
+      sent.push_back(forward->id.sequence.value());
+    }
   }
-  CHECK(again == std::vector<std::uint64_t>{1, 2});
+  CHECK(asked == std::vector<std::uint64_t>{0, 1});
+  CHECK(sent == std::vector<std::uint64_t>{2});  // never on its way before
 }
 
 TEST_CASE("a new epoch releases everything once and waits for the engine") {
