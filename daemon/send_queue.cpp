@@ -11,6 +11,9 @@ SendQueue::Lane SendQueue::lane_of(const FrameBody& body) {
   if (message == nullptr) return kControl;
   if (std::holds_alternative<swarm::Forward>(*message)) return kActivation;
   if (std::holds_alternative<swarm::Backward>(*message)) return kGradient;
+  if (const auto* query = std::get_if<swarm::Query>(message)) {
+    return query->direction == swarm::Direction::kForward ? kActivation : kGradient;
+  }
   return kControl;
 }
 

@@ -3,7 +3,8 @@
 //
 // Threading: send() and the constructor's caller run on the core strand. Callbacks are posted to
 // that strand by the implementation. Order: messages to one peer arrive in the order sent, except
-// that gradients and small messages overtake activations that have not started to travel.
+// that gradients and small messages overtake activations that have not started to travel. A Query
+// never overtakes what it asks about.
 // Bounds: limits::kMaxFrameHeaderBytes, kMaxPayloadBytes, kMaxLinkQueueBytes a link. A frame that
 // breaks a rule closes the link with a reason that is logged on both sides.
 #pragma once
