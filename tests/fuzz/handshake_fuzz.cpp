@@ -94,7 +94,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   Session session;
   session.stream->open(session.port);
   while (size >= 2 && session.port.incoming != nullptr) {
-    const std::size_t length = std::min<std::size_t>(data[0] | (data[1] << 8), size - 2);
+    const std::size_t length = std::min<std::size_t>(data[0] + 256u * data[1], size - 2);
     session.receive(data + 2, length);
     // The strand lags behind the network now and then.
     if (length % 3 != 0) session.drain();
