@@ -46,5 +46,6 @@ void add_eval(CLI::App& app, Chosen& chosen);
 void add_generate(CLI::App& app, Chosen& chosen);
 void add_export(CLI::App& app, Chosen& chosen);
 void add_prepare(CLI::App& app, Chosen& chosen);
+void add_scores(CLI::App& app, Chosen& chosen);
 
 }  // namespace brigade::stage

@@ -16,6 +16,7 @@ int main(int argc, char** argv) {
   stage::add_generate(app, chosen);
   stage::add_export(app, chosen);
   stage::add_prepare(app, chosen);
+  stage::add_scores(app, chosen);
   try {
     app.parse(argc, argv);
   } catch (const CLI::Success& success) {  // --help
