@@ -1,5 +1,6 @@
 // What a slice costs in FLOP and in memory, before it is built.
 #include "stage_runtime/layout.hpp"
+#include "stage_runtime/method/method.hpp"
 #include "stage_runtime/stage.hpp"
 
 namespace brigade::stage {
@@ -40,7 +41,7 @@ std::uint64_t activation_bytes(const ModelShape& model, const Slice& slice, std:
 }  // namespace
 
 MemoryEstimate estimate_memory(const ModelShape& model, const Slice& slice, std::uint32_t batch,
-                               std::uint32_t tokens, const MethodSettings&, bool recompute) {
+                               std::uint32_t tokens, const MethodSettings& method, bool recompute) {
   const Layout layout = Layout::make(model, slice);
   MemoryEstimate estimate;
   estimate.parameters = layout.parameter_count();
@@ -48,6 +49,12 @@ MemoryEstimate estimate_memory(const ModelShape& model, const Slice& slice, std:
   estimate.state_bytes = 3 * estimate.param_bytes;  // gradient and two moments
   estimate.kept_bytes_per_microbatch =
       recompute ? 0 : activation_bytes(model, slice, batch, tokens);
+  const auto found = find_method(method.name);
+  if (found.has_value() && found.value()->weights == WeightsPolicy::kForward) {
+    estimate.weight_versions = slice.stages - slice.stage;
+  } else if (found.has_value() && found.value()->weights == WeightsPolicy::kGroupBefore) {
+    estimate.weight_versions = 2;
+  }
   return estimate;
 }
 

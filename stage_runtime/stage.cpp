@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <unordered_map>
 
 #include "base/check.hpp"
@@ -19,6 +20,7 @@
 #include "stage_runtime/optim/schedule.hpp"
 #include "stage_runtime/slice_model.hpp"
 #include "stage_runtime/token_batch.hpp"
+#include "stage_runtime/weight_versions.hpp"
 
 namespace brigade::stage {
 namespace {
@@ -55,7 +57,8 @@ class LocalStage final : public Stage {
         device_(std::move(device)),
         layout_(Layout::make(options.model, options.slice)),
         arena_(Arena::make(layout_, *device_)),
-        weights_(ModelTensors::view(layout_, options.slice, arena_.compute_weights())),
+        versions_(layout_, options.slice, arena_.compute_weights(), method.weights,
+                  options.method.accumulate),
         gradients_(ModelTensors::view(layout_, options.slice, arena_.gradients)) {}
 
   Result<ForwardResult> forward(const MicrobatchId& id, std::span<const std::byte> activation,
@@ -75,15 +78,16 @@ class LocalStage final : public Stage {
   std::uint64_t param_bytes() const override { return layout_.buffer_size() * sizeof(float); }
   std::uint64_t state_bytes() const override { return (1 + kMoments) * param_bytes(); }
   std::uint64_t kept_bytes() const override;
-  std::uint32_t weight_versions() const override { return 1; }
+  std::uint32_t weight_versions() const override { return versions_.count(); }
   std::string device() const override { return device_->description(); }
 
  private:
   struct Kept {
     BatchShape shape;
-    SliceSaved saved;
+    std::optional<SliceSaved> saved;  // absent: to be computed again
     std::uint64_t bytes = 0;
-    std::uint64_t version = 0;  // of the weights that the forward read
+    std::uint64_t step = 0;                       // optimiser steps before the forward
+    std::shared_ptr<const ModelTensors> weights;  // null: the newest at the backward
   };
 
   Result<TokenBatch> decode_tokens(std::span<const std::int32_t> tokens) const;
@@ -91,7 +95,8 @@ class LocalStage final : public Stage {
                                  const char* what) const;
   Result<SliceInput> decode_input(const TokenBatch& batch,
                                   std::span<const std::byte> activation) const;
-  Result<> keep(const MicrobatchId& id, const BatchShape& shape, SliceSaved saved);
+  bool keeps_activations() const;
+  Result<> keep(const MicrobatchId& id, Kept kept);
   /// What the backward of `id` reads: kept since the forward, or computed again from its input.
   Result<Kept> take_kept(const MicrobatchId& id, std::span<const std::byte> input,
                          std::span<const std::int32_t> tokens);
@@ -104,7 +109,7 @@ class LocalStage final : public Stage {
   std::unique_ptr<Device> device_;
   Layout layout_;
   Arena arena_;
-  ModelTensors weights_;
+  WeightVersions versions_;
   ModelTensors gradients_;
   OptimizerCounters counters_;
   std::unordered_map<MicrobatchId, Kept> kept_;
@@ -132,17 +137,22 @@ Result<SliceInput> LocalStage::decode_input(const TokenBatch& batch,
   return input;
 }
 
-/// Recompute keeps nothing but, at the tail, the newest forward: its backward follows at once on
-/// the same weights, and one set of activations is what a recomputation holds anyway.
-Result<> LocalStage::keep(const MicrobatchId& id, const BatchShape& shape, SliceSaved saved) {
-  if (options_.recompute) kept_.clear();
+/// Recompute keeps no activations but, at the tail, those of the newest forward: its backward
+/// follows at once on the same weights, and one set is what a recomputation holds anyway.
+bool LocalStage::keeps_activations() const {
+  return !options_.recompute ||
+         (options_.slice.is_tail() && method_.weights == WeightsPolicy::kNewest);
+}
+
+Result<> LocalStage::keep(const MicrobatchId& id, Kept kept) {
+  if (options_.recompute && kept.saved.has_value()) kept_.clear();
   if (kept_.size() >= limits::kMaxInFlight && !kept_.contains(id)) {
     return make_error(ErrorCode::kLimit,
                       fmt::format("stage {}: {} micro-batches are in flight; use a smaller window",
                                   options_.slice.stage, kept_.size()));
   }
-  const std::uint64_t bytes = saved.bytes();
-  kept_.insert_or_assign(id, Kept{shape, std::move(saved), bytes, counters_.steps});
+  if (kept.saved.has_value()) kept.bytes = kept.saved->bytes();
+  kept_.insert_or_assign(id, std::move(kept));
   return {};
 }
 
@@ -152,11 +162,13 @@ Result<ForwardResult> LocalStage::forward(const MicrobatchId& id,
   return guarded(options_.slice, "forward", [&]() -> Result<ForwardResult> {
     BRIGADE_ASSIGN(const TokenBatch batch, decode_tokens(tokens));
     BRIGADE_ASSIGN(const SliceInput input, decode_input(batch, activation));
-    const bool keeps_saved = keeps && (!options_.recompute || options_.slice.is_tail());
-    SliceSaved saved;
-    const SliceOutput output =
-        slice_forward(weights_, options_.slice, batch.shape, input, keeps_saved ? &saved : nullptr);
-    if (keeps_saved) BRIGADE_TRY(keep(id, batch.shape, std::move(saved)));
+    Kept kept{batch.shape, std::nullopt, 0, counters_.steps, nullptr};
+    if (keeps) kept.weights = versions_.take_for_forward();
+    if (keeps && keeps_activations()) kept.saved.emplace();
+    const ModelTensors& weights = kept.weights != nullptr ? *kept.weights : versions_.newest();
+    const SliceOutput output = slice_forward(weights, options_.slice, batch.shape, input,
+                                             kept.saved.has_value() ? &*kept.saved : nullptr);
+    if (kept.saved.has_value() || kept.weights != nullptr) BRIGADE_TRY(keep(id, std::move(kept)));
 
     ForwardResult result;
     if (options_.slice.is_tail()) {
@@ -171,15 +183,18 @@ Result<ForwardResult> LocalStage::forward(const MicrobatchId& id,
 Result<LocalStage::Kept> LocalStage::take_kept(const MicrobatchId& id,
                                                std::span<const std::byte> input,
                                                std::span<const std::int32_t> tokens) {
+  Kept kept;
   if (const auto it = kept_.find(id); it != kept_.end()) {
-    Kept kept = std::move(it->second);
+    kept = std::move(it->second);
     kept_.erase(it);
-    if (!options_.recompute || kept.version == counters_.steps) return kept;
+    const bool is_current = !options_.recompute || kept.step == counters_.steps;
+    if (kept.saved.has_value() && is_current) return kept;
   }
   BRIGADE_ASSIGN(const TokenBatch batch, decode_tokens(tokens));
   BRIGADE_ASSIGN(const SliceInput decoded, decode_input(batch, input));
-  Kept kept{.shape = batch.shape, .saved = {}, .bytes = 0, .version = counters_.steps};
-  slice_forward(weights_, options_.slice, batch.shape, decoded, &kept.saved);
+  kept.shape = batch.shape;
+  const ModelTensors& weights = kept.weights != nullptr ? *kept.weights : versions_.newest();
+  slice_forward(weights, options_.slice, batch.shape, decoded, &kept.saved.emplace());
   return kept;
 }
 
@@ -192,8 +207,9 @@ Result<Bytes> LocalStage::backward(const MicrobatchId& id, std::span<const std::
     if (!options_.slice.is_tail()) {
       BRIGADE_ASSIGN(output_gradient, decode_rows(gradient, kept.shape, "gradient"));
     }
+    const ModelTensors& weights = kept.weights != nullptr ? *kept.weights : versions_.newest();
     const at::Tensor input_gradient =
-        slice_backward(weights_, gradients_, options_.slice, kept.shape, std::move(kept.saved),
+        slice_backward(weights, gradients_, options_.slice, kept.shape, std::move(*kept.saved),
                        std::move(output_gradient));
     return options_.slice.is_head() ? Bytes{} : encode(input_gradient);
   });
@@ -238,6 +254,7 @@ Result<UpdateReport> LocalStage::update(const UpdateOrder& order) {
     const bool clips = clip > 0 && report.gradient_norm > clip;
     const double factor = clips ? clip / (report.gradient_norm + kClipEpsilon) : 1.0;
     const AdamStep step = prepare_step(order, mean * factor, report);
+    versions_.before_update();
     BRIGADE_TRY(device_->adam(arena_.weights, arena_.gradients, arena_.moments[0],
                               arena_.moments[1], arena_.shadow, step));
     return report;
@@ -246,6 +263,7 @@ Result<UpdateReport> LocalStage::update(const UpdateOrder& order) {
 
 void LocalStage::forget_all() {
   kept_.clear();
+  versions_.forget_all();
   const c10::InferenceMode no_autograd;
   arena_.gradients.zero_();
 }

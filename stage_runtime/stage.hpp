@@ -179,6 +179,7 @@ struct MemoryEstimate {
   std::uint64_t parameters = 0;
   std::uint64_t param_bytes = 0, state_bytes = 0;
   std::uint64_t kept_bytes_per_microbatch = 0;  // with or without recompute, as asked
+  std::uint32_t weight_versions = 1;            // of param_bytes each, at the nominal delay
 };
 MemoryEstimate estimate_memory(const ModelShape& model, const Slice& slice, std::uint32_t batch,
                                std::uint32_t tokens, const MethodSettings& method, bool recompute);

@@ -11,5 +11,8 @@ extern const Method kOneForwardOneBackward;
 extern const Method kAsync;
 extern const Method kPipemare;
 extern const Method kPaci;
+extern const Method kNesterovStash;
+extern const Method kPipedream;
+extern const Method kTwoBuffered;
 
 }  // namespace brigade::stage

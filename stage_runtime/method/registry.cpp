@@ -8,8 +8,9 @@
 namespace brigade::stage {
 namespace {
 
-constexpr std::array kMethods{&kNesterov, &kPaci,  &kPipemare,
-                              &kAsync,    &kGpipe, &kOneForwardOneBackward};
+constexpr std::array kMethods{&kNesterov,  &kNesterovStash, &kPaci,
+                              &kPipedream, &kPipemare,      &kTwoBuffered,
+                              &kAsync,     &kGpipe,         &kOneForwardOneBackward};
 
 struct Bound {
   std::string_view field;

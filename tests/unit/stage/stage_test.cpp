@@ -187,6 +187,34 @@ TEST_CASE("reset goes back to the first bit of the seeded start") {
   for (const float value : snapshot->moments[1].span()) REQUIRE(value == 0.0F);
 }
 
+TEST_CASE("only methods that stash keep older versions, and only while someone needs them") {
+  const auto most_versions = [](const std::string& method, std::uint32_t accumulate) {
+    StageOptions options = middle_stage();
+    options.method.name = method;
+    options.method.accumulate = accumulate;
+    const auto stage = must(Stage::make(options));
+    const auto input = random_rows(options, 2);
+    const auto tokens = random_tokens(options, 1);
+    constexpr std::uint64_t kDelay = 2;
+    std::uint32_t most = 0;
+    for (std::uint64_t m = 0; m < 12; ++m) {
+      must(stage->forward(id_of(m), input, tokens, true));
+      most = std::max(most, stage->weight_versions());
+      if (m < kDelay) continue;
+      must(stage->backward(id_of(m - kDelay), input, tokens, random_rows(options, m)));
+      if ((m - kDelay + 1) % accumulate == 0) must(stage->update({.update = m, .microbatches = 1}));
+    }
+    stage->forget_all();
+    CHECK(stage->weight_versions() == 1);
+    return most;
+  };
+  CHECK(most_versions("nesterov", 1) == 1);
+  CHECK(most_versions("paci", 4) == 1);
+  CHECK(most_versions("pipedream", 1) == 3);
+  CHECK(most_versions("nesterov-stash", 1) == 3);
+  CHECK(most_versions("2bw", 4) == 2);
+}
+
 TEST_CASE("settings and devices that can't be are one clear line") {
   const auto refused = [](auto change, ErrorCode code) {
     StageOptions options = small_stage();
