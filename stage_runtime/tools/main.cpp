@@ -1,13 +1,30 @@
 // brigade-stage: what the CLI needs torch or sentencepiece for. `brigade eval`, `generate`,
 // `export`, and `data prepare` with a sentencepiece model start it, so that `brigade` itself has
 // neither.
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
+#include <cstdlib>
 
 #include "stage_runtime/tools/command.hpp"
 
 using namespace brigade;
 
+namespace {
+
+/// OpenMP's threads spin while they wait, which ruins a machine whose cores are busy (minutes for
+/// what takes seconds). libgomp reads the setting when it is loaded: before main, so start again.
+void wait_passively(char** argv) {
+  if (std::getenv("GOMP_SPINCOUNT") != nullptr) return;
+  ::setenv("GOMP_SPINCOUNT", "0", 1);
+  ::setenv("OMP_WAIT_POLICY", "passive", 0);
+  ::execv("/proc/self/exe", argv);  // where it fails, all still works, more slowly
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
+  wait_passively(argv);
   CLI::App app("Judges, uses and exports the models of Brigade's runs, and prepares their data.",
                "brigade-stage");
   stage::Chosen chosen;
