@@ -184,6 +184,8 @@ Result<swarm::Message> up_beacon_from(const wire::UpBeacon& in) {
     out.offers.push_back(id);
   }
   BRIGADE_ASSIGN(out.newest, checkpoint_from(in.newest()));
+  BRIGADE_TRY(check_at_most("settled", in.settled(), limits::kMaxPosition));
+  out.settled = in.settled();
   return swarm::Message(std::move(out));
 }
 
@@ -198,6 +200,8 @@ Result<swarm::Message> down_beacon_from(const wire::DownBeacon& in) {
   BRIGADE_ASSIGN(out.committed, checkpoint_from(in.committed()));
   out.is_over = in.is_over();
   out.is_sealed = in.is_sealed();
+  BRIGADE_TRY(check_at_most("settled", in.settled(), limits::kMaxPosition));
+  out.settled = in.settled();
   return swarm::Message(out);
 }
 
@@ -266,6 +270,7 @@ struct ToWire {
     out.set_is_drained(in.is_drained);
     for (const swarm::CheckpointId& offer : in.offers) checkpoint_to(offer, *out.add_offers());
     checkpoint_to(in.newest, *out.mutable_newest());
+    out.set_settled(in.settled);
   }
   void operator()(const swarm::DownBeacon& in) const {
     wire::DownBeacon& out = *header.mutable_down_beacon();
@@ -275,6 +280,7 @@ struct ToWire {
     checkpoint_to(in.committed, *out.mutable_committed());
     out.set_is_over(in.is_over);
     out.set_is_sealed(in.is_sealed);
+    out.set_settled(in.settled);
   }
   void operator()(const Hello& in) const {
     wire::Hello& out = *header.mutable_hello();

@@ -9,7 +9,8 @@ namespace brigade::swarm {
 namespace {
 
 constexpr std::uint64_t kNone = ~0ULL;
-constexpr CheckpointId kOrigin{};  // the seeded initialisation
+constexpr std::size_t kRoom = limits::kMaxOffers - 1;  // one place is left for the final one
+constexpr CheckpointId kOrigin{};                      // the seeded initialisation
 
 }  // namespace
 
@@ -51,15 +52,15 @@ std::optional<CheckpointId> CheckpointBook::next(TimePoint now, std::uint64_t po
   std::optional<std::uint64_t> due;
   for (; next_ <= position; next_ = boundary_after(next_)) due = next_;
   if (is_final && taken_ != position && (retry_at_ == kNever || now >= retry_at_)) due = position;
-  if (!due || is_storing_) return std::nullopt;
+  const bool has_room = is_final || offers_.size() < kRoom;
+  if (!due || !has_room || is_storing_) return std::nullopt;
   retry_at_ = kNever;
   taken_ = due;
   is_storing_ = true;
   return CheckpointId{epoch_, *due};
 }
 
-std::vector<CheckpointId> CheckpointBook::on_stored(TimePoint now, const CheckpointId& id,
-                                                    bool succeeded) {
+void CheckpointBook::on_stored(TimePoint now, const CheckpointId& id, bool succeeded) {
   is_storing_ = false;
   has_failed_ = !succeeded;
   if (id.epoch == epoch_) {
@@ -69,9 +70,12 @@ std::vector<CheckpointId> CheckpointBook::on_stored(TimePoint now, const Checkpo
       retry_at_ = now + kRetryPause;
     }
   }
-  if (!succeeded) return {};
-  insert(id);
-  return remove_surplus(id);
+  if (succeeded) insert(id);
+}
+
+std::uint64_t CheckpointBook::settled_below() const {
+  if (!settled_) return from_.position;
+  return has_failed_ ? *settled_ : *settled_ + 1;  // a failed one may be tried again
 }
 
 void CheckpointBook::insert(const CheckpointId& id) {
@@ -105,17 +109,26 @@ std::vector<CheckpointId> CheckpointBook::commit(const CheckpointId& id) {
   return removed;
 }
 
-std::vector<CheckpointId> CheckpointBook::remove_surplus(const CheckpointId& keep) {
+std::vector<CheckpointId> CheckpointBook::make_room(std::uint64_t settled) {
+  const auto is_before = [&](const CheckpointId& id) { return id < from_ && id != kOrigin; };
+  const auto is_of_the_past = [&](const CheckpointId& id) {
+    return id > from_ && id.epoch < epoch_;
+  };
+  const auto is_settled = [&](const CheckpointId& id) {
+    return id > committed_ && id.epoch == epoch_ && id.position < settled;
+  };
   std::vector<CheckpointId> removed;
-  while (offers_.size() > limits::kMaxOffers) {
-    const auto oldest_newer =
-        std::find_if(offers_.rbegin(), offers_.rend(), [&](const CheckpointId& offer) {
-          return offer != kOrigin && offer != committed_ && offer != keep &&
-                 (offer > committed_ || offer < from_);
-        });
-    if (oldest_newer == offers_.rend()) break;
-    removed.push_back(*oldest_newer);
-    offers_.erase(std::next(oldest_newer).base());
+  while (offers_.size() >= kRoom) {
+    auto oldest = std::find_if(offers_.rbegin(), offers_.rend(), is_before);
+    if (oldest == offers_.rend()) {
+      oldest = std::find_if(offers_.rbegin(), offers_.rend(), is_of_the_past);
+    }
+    if (oldest == offers_.rend()) {
+      oldest = std::find_if(offers_.rbegin(), offers_.rend(), is_settled);
+    }
+    if (oldest == offers_.rend()) break;
+    removed.push_back(*oldest);
+    offers_.erase(std::next(oldest).base());
   }
   return removed;
 }

@@ -8,8 +8,12 @@
 //   while another is still being written is passed over (memory for one copy), the final one waits.
 // - Everybody has {0, 0}, the seeded initialisation, without a file; it is offered last.
 // - Sound here and at every other stage = committed. Of the older ones keep_checkpoints − 1 stay.
-//   The newest committed one and what is newer stay always, except: more than kMaxOffers are not
-//   kept, then the oldest that is newer than the committed one goes (another stage can't store).
+//   The newest committed one and what is newer stay: the head may be committing any of it.
+// - The disk is bounded by kMaxOffers all the same, when one stage can't store and nothing is
+//   committed any more. Every stage says below which position it stores nothing any more (settled);
+//   what is uncommitted below the least of these can never be committed and may go. Before that go
+//   leftovers of earlier epochs. Without room no periodic checkpoint is taken; the final one has a
+//   place of its own.
 // - What an earlier epoch wrote beyond the point where the present one started is a dead branch;
 //   it goes once the present epoch has committed something.
 #pragma once
@@ -35,12 +39,16 @@ class CheckpointBook {
   /// The checkpoint to take now that the state is right after an update and everything below
   /// `position` is in it; `is_final`: nothing comes after it.
   std::optional<CheckpointId> next(TimePoint now, std::uint64_t position, bool is_final);
-  /// The disk's answer. Returns what is to be removed.
-  std::vector<CheckpointId> on_stored(TimePoint now, const CheckpointId& id, bool succeeded);
+  void on_stored(TimePoint now, const CheckpointId& id, bool succeeded);  // the disk's answer
   /// Sound at every stage, as the head says. Returns what is to be removed.
   std::vector<CheckpointId> commit(const CheckpointId& id);
+  /// No stage stores anything below `settled` any more. Returns what is to be removed for others to
+  /// have room.
+  std::vector<CheckpointId> make_room(std::uint64_t settled);
   void drop(const CheckpointId& id);  // it could not be restored
 
+  /// This stage stores nothing below it any more.
+  std::uint64_t settled_below() const;
   bool is_storing() const { return is_storing_; }
   /// `position` is stored, or could not be.
   bool is_settled(std::uint64_t position) const { return !is_storing_ && settled_ == position; }
@@ -53,7 +61,6 @@ class CheckpointBook {
   std::uint64_t boundary_after(std::uint64_t position) const;
   void insert(const CheckpointId& id);
   bool is_dead_branch(const CheckpointId& id) const;
-  std::vector<CheckpointId> remove_surplus(const CheckpointId& keep);
 
   std::uint64_t every_;
   std::uint32_t accumulate_;

@@ -37,6 +37,7 @@ bool LineSession::hear(const DownBeacon& beacon) {
     const bool is_same = beacon.epoch == before_->epoch;
     if (is_same && beacon.final_position) before_->final_position = beacon.final_position;
     if (is_same) before_->committed = std::max(before_->committed, beacon.committed);
+    if (is_same) before_->settled = std::max(before_->settled, beacon.settled);
     before_->is_sealed |= is_same && beacon.is_sealed;
     before_->is_over |= beacon.is_over;
   }
@@ -71,6 +72,11 @@ bool LineSession::is_ready() const {
 
 bool LineSession::is_drained_after() const {
   return is_tail() || (after_ && after_->epoch == epoch_ && after_->is_drained);
+}
+
+std::uint64_t LineSession::settled(const Own& own) const {
+  if (is_tail()) return own.settled;
+  return after_ && after_->epoch == epoch_ ? std::min(own.settled, after_->settled) : 0;
 }
 
 void LineSession::seal_if_ready() {
@@ -139,6 +145,7 @@ UpBeacon LineSession::up_beacon(const Own& own) const {
   beacon.max_epoch = max_epoch();
   beacon.stages = 1 + (after_ ? after_->stages : 0);
   beacon.applied = own.position;
+  beacon.settled = settled(own);
   beacon.is_drained = own.is_drained && is_drained_after();
   beacon.offers = common(own);
   if (!own.offers.empty()) beacon.newest = own.offers.front();

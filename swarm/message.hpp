@@ -99,6 +99,7 @@ struct UpBeacon {
   bool is_drained = false;    // all of them have applied everything up to `final_position`
   std::vector<CheckpointId> offers;  // sound at all of them, newest first, ≤ limits::kMaxOffers
   CheckpointId newest;               // the newest sound at any of them: shows what would be lost
+  std::uint64_t settled = 0;         // none of them will store a checkpoint below this position
 };
 
 /// State told to the stage after; it originates at the head.
@@ -111,6 +112,7 @@ struct DownBeacon {
   /// The sender and everything after it was ready in `epoch`: who is not in it by now lost its
   /// state and needs a newer epoch instead of joining this one.
   bool is_sealed = false;
+  std::uint64_t settled = 0;  // nothing below this position will be committed any more
 };
 
 using Message = std::variant<Forward, Backward, Receipt, Query, UpBeacon, DownBeacon>;

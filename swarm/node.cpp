@@ -81,6 +81,7 @@ class Node::Impl {
   void take_checkpoint(TimePoint now);
   void leave_in_time(TimePoint now);
   void steer();
+  void commit();
   void end(const char* reason);
   void feed_engine();
   void tell_neighbours(TimePoint now);
@@ -94,7 +95,7 @@ class Node::Impl {
   bool note_drained();
   bool is_asked_to_stop() const { return is_stopping_ || session_.wants_stop_after(); }
   LineSession::Own own() const {
-    return {book_.offers(), shared_.position(), is_drained(), is_stopping_};
+    return {book_.offers(), shared_.position(), is_drained(), is_stopping_, book_.settled_below()};
   }
   DownBeacon news() const;
   Phase phase() const;
@@ -167,7 +168,7 @@ void Node::Impl::on(TimePoint, const RestoreDone& event) {
 }
 
 void Node::Impl::on(TimePoint now, const SnapshotStored& event) {
-  remove(book_.on_stored(now, event.checkpoint, event.succeeded));
+  book_.on_stored(now, event.checkpoint, event.succeeded);
   has_news_ = true;
 }
 
@@ -221,6 +222,7 @@ void Node::Impl::learn_from_before() {
   }
   if (before->epoch != session_.epoch()) return;
   remove(book_.commit(before->committed));
+  remove(book_.make_room(before->settled));
   if (before->final_position) set_final_position(*before->final_position);
 }
 
@@ -273,19 +275,24 @@ void Node::Impl::steer() {
   view.is_at_cut = workbench_.is_at_cut();
   view.is_line_drained = is_drained() && session_.is_drained_after();
   if (const auto final_position = helm_.steer()) set_final_position(*final_position);
-  if (has_news_) {
-    for (const CheckpointId& sound : session_.common(own())) {
-      if (sound.epoch != session_.epoch() || sound <= book_.committed()) break;
-      remove(book_.commit(sound));
-      shared_.actions.push(Committed{sound});
-      break;
-    }
-  }
+  if (has_news_) commit();
   const bool is_saved =
       shared_.epoch.final_count && book_.committed().position == shared_.epoch.final_position();
   if (!is_saved || !helm_.is_done()) return;
   is_run_over_ = true;
   end(helm_.has_steps_left() ? "stopped as asked" : "complete");
+}
+
+/// The newest checkpoint of this epoch that is sound at every stage.
+void Node::Impl::commit() {
+  const std::vector<CheckpointId> common = session_.common(own());
+  const bool is_new = !common.empty() && common.front().epoch == session_.epoch() &&
+                      common.front() > book_.committed();
+  if (is_new) {
+    remove(book_.commit(common.front()));
+    shared_.actions.push(Committed{common.front()});
+  }
+  remove(book_.make_room(session_.settled(own())));
 }
 
 void Node::Impl::end(const char* reason) {
@@ -329,6 +336,8 @@ DownBeacon Node::Impl::news() const {
   DownBeacon news;
   if (shared_.epoch.final_count) news.final_position = shared_.epoch.final_position();
   news.committed = book_.committed();
+  news.settled = shared_.is_head() ? session_.settled(own())
+                                   : (session_.before() ? session_.before()->settled : 0);
   news.is_over = is_run_over_;
   return news;
 }

@@ -49,22 +49,23 @@ TEST_CASE("every small message comes back as it was sent") {
   CHECK(query.id == kId);
   CHECK(query.attempt == Attempt(7));
 
-  swarm::UpBeacon up{Epoch(2),      true, true, true, Epoch(9), 4, 77, true, {{Epoch(2), 50}, {}},
-                     {Epoch(2), 70}};
+  swarm::UpBeacon up{Epoch(2),       true, true, true, Epoch(9), 4, 77, true, {{Epoch(2), 50}, {}},
+                     {Epoch(2), 70}, 60};
   const auto heard = round_trip(up);
   CHECK((heard.epoch == up.epoch && heard.needs_epoch && heard.is_ready && heard.wants_stop));
   CHECK((heard.max_epoch == up.max_epoch && heard.stages == 4 && heard.applied == 77));
   CHECK((heard.is_drained && heard.offers == up.offers && heard.newest == up.newest));
+  CHECK(heard.settled == 60);
 
   for (const std::optional<std::uint64_t> final_position :
        {std::optional<std::uint64_t>(), std::optional<std::uint64_t>(0),
         std::optional<std::uint64_t>(1000)}) {
-    const auto down = round_trip(
-        swarm::DownBeacon{Epoch(2), {Epoch(1), 30}, final_position, {Epoch(2), 60}, true, true});
+    const auto down = round_trip(swarm::DownBeacon{
+        Epoch(2), {Epoch(1), 30}, final_position, {Epoch(2), 60}, true, true, 50});
     CHECK(down.final_position == final_position);
     CHECK(down.from == swarm::CheckpointId{Epoch(1), 30});
     CHECK(down.committed == swarm::CheckpointId{Epoch(2), 60});
-    CHECK((down.is_over && down.is_sealed));
+    CHECK((down.is_over && down.is_sealed && down.settled == 50));
   }
 }
 

@@ -21,9 +21,8 @@ CheckpointId at(std::uint32_t epoch, std::uint64_t position) {
   return {Epoch{epoch}, position};
 }
 
-std::vector<CheckpointId> take(CheckpointBook& book, std::uint64_t position) {
-  const auto id = book.next(kNow, position, false);
-  return id ? book.on_stored(kNow, *id, true) : std::vector<CheckpointId>{};
+void take(CheckpointBook& book, std::uint64_t position) {
+  if (const auto id = book.next(kNow, position, false)) book.on_stored(kNow, *id, true);
 }
 
 }  // namespace
@@ -94,8 +93,7 @@ TEST_CASE("of what is older than the newest committed one as many stay as were a
   options.keep_checkpoints = 2;
   CheckpointBook book(options, {at(1, 0)});
   book.restart(Epoch{2}, at(1, 0));
-  for (std::uint64_t position = 10; position <= 50; position += 10)
-    CHECK(take(book, position).empty());
+  for (std::uint64_t position = 10; position <= 50; position += 10) take(book, position);
   CHECK(book.commit(at(2, 30)) == std::vector<CheckpointId>{at(2, 10), at(1, 0)});
   CHECK(book.offers() ==
         std::vector<CheckpointId>{at(2, 50), at(2, 40), at(2, 30), at(2, 20), at(0, 0)});
@@ -114,20 +112,62 @@ TEST_CASE("a dead branch goes once the present epoch has committed") {
   CHECK(book.offers() == std::vector<CheckpointId>{at(2, 30), at(1, 20), at(1, 10), at(0, 0)});
 }
 
-TEST_CASE("when nothing is committed any more the disk stays bounded") {
+TEST_CASE(
+    "without room no periodic checkpoint is taken, and the final one has a place of its own") {
   CheckpointBook book(every(1), {at(1, 5)});
   book.restart(Epoch{2}, at(1, 5));
-  std::size_t removed = 0;
   for (std::uint64_t position = 6; position < 100; ++position) {
-    for (const CheckpointId& id : take(book, position)) {
-      CHECK(id != at(1, 5));
-      ++removed;
+    take(book, position);
+    CHECK(book.make_room(6).empty());
+    CHECK(book.offers().size() < limits::kMaxOffers);
+  }
+  CHECK(book.next(kNow, 100, true) == at(2, 100));
+  book.on_stored(kNow, at(2, 100), true);
+  CHECK(book.offers().size() == limits::kMaxOffers);
+  CHECK(book.offers().front() == at(2, 100));
+}
+
+TEST_CASE("what can't be committed any more makes room, the oldest first") {
+  CheckpointBook book(every(1), {at(1, 5)});
+  book.restart(Epoch{2}, at(1, 5));
+  for (std::uint64_t position = 6; position < 100; ++position) {
+    take(book, position);
+    const std::uint64_t settled = position - 3;  // another stage's disk fails and fails
+    for (const CheckpointId& id : book.make_room(settled)) {
+      CHECK(id.epoch == Epoch{2});
+      CHECK(id.position < settled);
     }
-    CHECK(book.offers().size() <= limits::kMaxOffers);
+    CHECK(book.offers().size() < limits::kMaxOffers);
     CHECK(book.offers().front() == at(2, position));
   }
-  CHECK(removed > 0);
   CHECK(book.offers()[book.offers().size() - 2] == at(1, 5));
+}
+
+TEST_CASE("leftovers of earlier epochs go before anything that may be committed") {
+  std::vector<CheckpointId> full;
+  for (std::uint64_t position = 1; position < limits::kMaxOffers; ++position) {
+    full.push_back(at(1, position));
+  }
+  CheckpointBook book(every(1), full);
+  book.restart(Epoch{2}, at(1, 3));
+  CHECK(book.make_room(0) == std::vector<CheckpointId>{at(1, 1), at(1, 2)});
+  CHECK(book.next(kNow, 4, false) == at(2, 4));
+  book.on_stored(kNow, at(2, 4), true);
+  CHECK(book.make_room(0) == std::vector<CheckpointId>{at(1, 4)});
+  CHECK(book.offers().front() == at(2, 4));
+}
+
+TEST_CASE("a position is settled when it is stored, and not while it may be tried again") {
+  CheckpointBook book(every(10), {at(1, 5)});
+  book.restart(Epoch{2}, at(1, 5));
+  CHECK(book.settled_below() == 6);
+  CHECK(book.next(kNow, 10, false) == at(2, 10));
+  CHECK(book.settled_below() == 6);
+  book.on_stored(kNow, at(2, 10), false);
+  CHECK(book.settled_below() == 10);
+  CHECK(book.next(kNow, 20, false) == at(2, 20));
+  book.on_stored(kNow, at(2, 20), true);
+  CHECK(book.settled_below() == 21);
 }
 
 }  // namespace brigade::swarm
