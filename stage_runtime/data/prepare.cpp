@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t kMaxModelBytes = 256u * 1024 * 1024;  // of a sentencepiece model
 
-/// Sends the text to the training split until its share is full, then, from the next line on, to
+/// Sends the text to the training split while it fits in its share, line by line, and the rest to
 /// the validation split.
 class Splitter {
  public:
@@ -29,12 +29,8 @@ class Splitter {
 
   Result<> add(std::string_view text) {
     if (!is_full_ && text.size() >= left_) {
-      const std::size_t newline = text.find('\n', left_ == 0 ? 0 : left_ - 1);
-      // A text without line ends is cut between two characters.
-      const std::size_t size = newline == std::string_view::npos
-                                   ? utf8_complete_prefix(text.substr(0, left_))
-                                   : newline + 1;
       is_full_ = true;
+      const std::size_t size = last_cut(text.substr(0, left_));
       BRIGADE_TRY(append(train_, text.substr(0, size)));
       text.remove_prefix(size);
     }
@@ -44,6 +40,14 @@ class Splitter {
   }
 
  private:
+  /// After its last line end; without one nothing of it, for a chunk starts where a line or at
+  /// least a character does. Only a text that is one line is cut inside it.
+  std::size_t last_cut(std::string_view text) const {
+    const std::size_t newline = text.rfind('\n');
+    if (newline != std::string_view::npos) return newline + 1;
+    return train_.manifest().tokens > 0 ? 0 : utf8_complete_prefix(text);
+  }
+
   Result<> append(TokenWriter& writer, std::string_view text) {
     if (text.empty()) return {};
     return writer.append(tokenizer_.encode(text), text.size());

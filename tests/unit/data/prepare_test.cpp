@@ -59,12 +59,18 @@ TEST_CASE("the last tenth of the text, from a line on, is the validation split")
   const Prepared prepared = prepare(folder);
   CHECK(prepared.train + prepared.validation == text);
   CHECK(prepared.train.back() == '\n');
-  CHECK(prepared.validation.size() <= text.size() / 10);
-  CHECK(prepared.validation.size() > text.size() / 10 - 20);
+  CHECK(prepared.validation.size() >= text.size() / 10);
+  CHECK(prepared.validation.size() < text.size() / 10 + 20);
   CHECK(prepared.report.train_tokens == prepared.train.size());
   CHECK(prepared.report.validation_tokens == prepared.validation.size());
   CHECK(prepared.report.text_bytes == text.size());
   CHECK(prepared.report.vocabulary == 256);
+}
+
+TEST_CASE("a few short lines still leave one to validate on") {
+  const test::TemporaryFolder folder;
+  folder.write("in/text", "a first line\na second line\nthe third\n");
+  CHECK(prepare(folder).validation == "the third\n");
 }
 
 TEST_CASE("a folder is taken in sorted order, files joined by line ends") {
@@ -172,7 +178,7 @@ TEST_CASE("a sentencepiece model goes with the data that it made") {
   const test::TemporaryFolder folder;
   folder.write("in/text", "a bucket brigade is a line\nof volunteers that passes water\n");
   const Prepared prepared = prepare(
-      folder, {.tokenizer = BRIGADE_TESTS_DIR "/unit/data/small.model", .validation_share = 0.6});
+      folder, {.tokenizer = BRIGADE_TESTS_DIR "/unit/data/small.model", .validation_share = 0.5});
   CHECK(prepared.train == "a bucket brigade is a line\n");
   CHECK(prepared.report.train_tokens < prepared.train.size());
   CHECK(fs::exists(folder / "out/small.model"));
