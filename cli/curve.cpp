@@ -56,13 +56,19 @@ Plot plot(const Curve& curve, std::size_t columns, std::size_t rows) {
   Plot result;
   std::vector<double> points = curve.resampled(2 * columns);
   if (points.size() < 2 || rows == 0) return result;
-  const auto [low, high] = std::minmax_element(points.begin(), points.end());
-  result.low = *low;
-  result.high = *high;
+  // The start and nearly all points set the scale: a lone spike is cut off, not made the measure.
+  constexpr double kShownShare = 0.97;
+  std::vector<double> sorted = points;
+  std::sort(sorted.begin(), sorted.end());
+  const auto last = static_cast<double>(sorted.size() - 1);
+  result.low = sorted.front();
+  result.high =
+      std::max(points.front(), sorted[static_cast<std::size_t>(std::ceil(kShownShare * last))]);
   const double range = std::max(result.high - result.low, 1e-9);
   const auto last_dot = static_cast<double>(4 * rows - 1);
   const auto height = [&](double value) {  // dots from the top
-    return static_cast<std::size_t>(std::lround((result.high - value) / range * last_dot));
+    const double from_top = std::max(result.high - value, 0.0);
+    return static_cast<std::size_t>(std::lround(from_top / range * last_dot));
   };
 
   const std::size_t used = 2 * columns;

@@ -10,6 +10,7 @@
 #include <chrono>
 #include <cstring>
 #include <fstream>
+#include <future>
 #include <utility>
 
 #include "base/file.hpp"
@@ -91,6 +92,21 @@ Result<std::string> node_id(const fs::path& program, const fs::path& node_file) 
                                 describe_exit(output.status), output.last_error_line));
 }
 
+// All at once: each is a process that loads its libraries.
+Result<std::vector<std::string>> node_ids(const fs::path& program, const RunFolder& folder,
+                                          std::uint32_t stages) {
+  std::vector<std::future<Result<std::string>>> asked;
+  for (std::uint32_t stage = 0; stage < stages; ++stage) {
+    asked.push_back(std::async(std::launch::async, node_id, program, folder.node_file(stage)));
+  }
+  std::vector<std::string> ids;
+  for (auto& answer : asked) {
+    BRIGADE_ASSIGN(std::string id, answer.get());
+    ids.push_back(std::move(id));
+  }
+  return ids;
+}
+
 std::vector<std::string> arguments_of(const RunFolder& folder, const DaemonOptions& options,
                                       std::uint32_t stage) {
   std::vector<std::string> arguments = {"--config", folder.node_file(stage).string(), "--parent-fd",
@@ -147,14 +163,12 @@ Daemons::~Daemons() {
 Result<Daemons> Daemons::start(const RunFolder& folder, const DaemonOptions& options) {
   BRIGADE_ASSIGN(const fs::path program, find_program("brigaded"));
   std::vector<config::NodeConfig> nodes;
-  std::vector<std::string> ids;
   for (std::uint32_t stage = 0; stage < options.stages; ++stage) {
     BRIGADE_TRY(make_node_folder(folder, stage));
     nodes.push_back(node_config(folder, options, stage));
     BRIGADE_TRY(write_node_file(folder, nodes.back()));
-    BRIGADE_ASSIGN(std::string id, node_id(program, folder.node_file(stage)));
-    ids.push_back(std::move(id));
   }
+  BRIGADE_ASSIGN(const std::vector<std::string> ids, node_ids(program, folder, options.stages));
   BRIGADE_ASSIGN(const std::vector<std::uint16_t> ports, find_free_ports(options.stages));
   for (std::uint32_t stage = 0; stage < options.stages; ++stage) {
     config::NodeConfig& node = nodes[stage];

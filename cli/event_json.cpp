@@ -30,10 +30,10 @@ Json step_json(double t, const control::Step& step) {
   return json;
 }
 
-Json eval_json(double t, const control::Eval& eval) {
+Json eval_json(double t, const control::Eval& eval, std::uint64_t tokens) {
   Json json = start("eval", t);
   json["microbatch"] = eval.position();
-  json["tokens"] = eval.tokens();
+  json["tokens"] = tokens;
   json["val_loss"] = eval.loss();
   return json;
 }

@@ -24,7 +24,8 @@ struct RunTotals {
 
 // `t`: seconds since the CLI started.
 Json step_json(double t, const brigade::control::v1::Step& step);
-Json eval_json(double t, const brigade::control::v1::Eval& eval);
+/// `tokens`: trained up to the evaluation, as in `step`; those judged are the node's business.
+Json eval_json(double t, const brigade::control::v1::Eval& eval, std::uint64_t tokens);
 Json node_json(double t, const brigade::control::v1::NodeStatus& node);
 Json peer_json(double t, const brigade::control::v1::PeerChange& peer);
 Json done_json(double t, const RunTotals& totals);

@@ -53,6 +53,7 @@ Line progress_line(const RunState& run, double t, const Style& style) {
     line.add(with_commas(position) + " micro-batches");
   }
   if (!run.has_step()) return line;
+  if (run.is_at_end()) return line.add("  final evaluation", Tint::kDim), line;
   line.add("  " + with_commas(static_cast<std::uint64_t>(run.tokens_per_s())) + " tokens/s");
   if (const auto left = run.seconds_left(t); left && *left > 0) {
     line.add("  " + in_words(*left) + " left", Tint::kDim);
@@ -93,7 +94,8 @@ void add_curve(const RunState& run, const Style& style, std::vector<std::string>
 std::string condition(const control::NodeStatus& node) {
   if (node.node().empty()) return "starting";
   if (!node.error().empty()) return node.phase() + ": " + node.error();
-  if (node.phase() != "training" && !node.waiting_for().empty()) {
+  const bool waits = node.phase() != "training" && node.phase() != "over";
+  if (waits && !node.waiting_for().empty()) {
     return node.phase() + ": " + node.waiting_for();
   }
   return node.phase();
@@ -175,6 +177,7 @@ std::string plain_line(const RunState& run, double t) {
     line += fmt::format("  validation {:.3f} at {}", run.eval()->loss(),
                         with_commas(run.eval()->position()));
   }
+  if (run.is_at_end()) return line + "  final evaluation";
   line += fmt::format("  {} tokens/s  in flight {}",
                       with_commas(static_cast<std::uint64_t>(run.tokens_per_s())),
                       run.step().in_flight());

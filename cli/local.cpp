@@ -182,7 +182,8 @@ Exit LocalCommand::train() {
                     .method = swarm_.method.name,
                     .parameters = count_parameters(swarm_),
                     .seed = swarm_.run.seed,
-                    .steps = swarm_.run.steps});
+                    .steps = swarm_.run.steps,
+                    .microbatch_tokens = std::uint64_t{swarm_.run.batch} * swarm_.run.context});
     auto daemons = Daemons::start(*folder_, daemon_options);
     if (!daemons) return fail(Exit::kFailed, daemons.error());
     auto display = make_display(flags_.prints_json ? DisplayKind::kSilent : DisplayKind::kAuto);
@@ -200,20 +201,19 @@ Exit LocalCommand::conclude(const Ending& ending, const RunState& state, RunLog&
                             double seconds) {
   const RunTotals totals = totals_of(state, seconds);
   log.write(done_json(seconds, totals));
-  if (auto flushed = log.flush(); !flushed) return fail(Exit::kFailed, flushed.error());
-  const std::string resume = "brigade local --resume " + out();
+  // A log that can't be written was said when it happened; how the run ended matters more.
+  (void)log.flush();
+  const std::string way_on =
+      fmt::format("{}: go on with brigade local --resume {}",
+                  ending.is_saved ? "state saved" : "the last checkpoint counts", out());
   switch (ending.kind) {
     case Ending::Kind::kInterrupted:
-      say(fmt::format(
-          "interrupted at micro-batch {}, {}; go on with: {}", totals.microbatches,
-          ending.is_saved ? "state saved" : "stopped at once: the last checkpoint counts", resume));
+      say(fmt::format("interrupted at micro-batch {}, {}", totals.microbatches, way_on));
       return Exit::kInterrupted;
     case Ending::Kind::kDied:
     case Ending::Kind::kBlocked:
       return fail(Exit::kFailed,
-                  fmt::format("{}; the other stages were stopped, the state is saved: "
-                              "go on with {}",
-                              ending.reason, resume));
+                  fmt::format("{}; the other stages were stopped, {}", ending.reason, way_on));
     case Ending::Kind::kFinished:
       break;
   }

@@ -16,6 +16,7 @@ using std::chrono::seconds;
 
 constexpr milliseconds kTick{100};
 constexpr milliseconds kStatusInterval{500};
+constexpr double kStartSeconds = 20;    // after which a peer that can't be reached is worth a line
 constexpr double kNodeLogInterval = 5;  // seconds between two `node` lines of a stage
 
 // A daemon drains within 15 s of being asked (its own promise); a line that has lost a stage can't
@@ -40,15 +41,23 @@ void LocalRun::note(std::uint32_t stage, const std::string& text) {
   display_.note(fmt::format("stage {}: {}", stage, text));
 }
 
+// Daemons that are started together dial each other before all of them listen.
+bool LocalRun::is_start_noise(const std::string& warning) const {
+  return !state_.has_step() && seconds() < kStartSeconds &&
+         warning.find("cannot reach") != std::string::npos;
+}
+
 void LocalRun::on_event(const NodeEvent& event) {
   state_.on_event(seconds(), event.stage, event.event);
-  log_.on_event(seconds(), event.event);
-  if (event.event.has_warning()) note(event.stage, event.event.warning().text());
+  log_.on_event(seconds(), event.event, state_);
+  if (event.event.has_warning() && !is_start_noise(event.event.warning().text())) {
+    note(event.stage, event.event.warning().text());
+  }
   if (event.event.has_checkpoint()) {
     const control::Checkpoint& checkpoint = event.event.checkpoint();
-    if (checkpoint.change().starts_with("failed")) {
-      note(event.stage,
-           fmt::format("checkpoint {} {}", checkpoint.position(), checkpoint.change()));
+    if (checkpoint.change().starts_with("failed") && fault_.empty()) {
+      fault_ = fmt::format("stage {}: checkpoint {} {}", event.stage, checkpoint.position(),
+                           checkpoint.change());
     }
   }
   if (event.event.has_phase() && event.stage == 0 && event.event.phase().phase() == "training" &&
@@ -80,6 +89,8 @@ std::optional<Ending> LocalRun::judge(Daemons& daemons) {
   if (auto death = daemons.poll_exit()) {
     return Ending{Ending::Kind::kDied, describe(*death), std::move(death)};
   }
+  // To train on what can't be kept would only make the loss larger.
+  if (!fault_.empty()) return Ending{Ending::Kind::kBlocked, fault_, std::nullopt};
   const auto blocked =
       std::find_if(state_.nodes().begin(), state_.nodes().end(),
                    [](const control::NodeStatus& node) { return node.phase() == "blocked"; });
@@ -132,6 +143,7 @@ Ending LocalRun::run(Daemons& daemons) {
   const bool is_broken = ending->kind == Ending::Kind::kDied;
   ending->is_saved =
       stop(daemons, is_broken ? kBrokenLineDeadline : kDrainDeadline, interrupts_before);
+  ending->is_saved = ending->is_saved && fault_.empty();
   watch_.close();
   for (const NodeEvent& event : watch_.wait(milliseconds{0})) on_event(event);
   display_.finish(state_, seconds());

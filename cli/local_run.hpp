@@ -23,7 +23,7 @@ struct Ending {
   Kind kind = Kind::kFinished;
   std::string reason;               // one line, of kDied and kBlocked
   std::optional<DaemonExit> death;  // of kDied
-  bool is_saved = true;             // every daemon that was left ended by itself, state saved
+  bool is_saved = true;             // the daemons that were left saved their state and ended
 };
 
 class LocalRun {
@@ -40,6 +40,7 @@ class LocalRun {
  private:
   void take_events();
   void on_event(const NodeEvent& event);
+  bool is_start_noise(const std::string& warning) const;
   void log_nodes();
   std::optional<Ending> judge(Daemons& daemons);
   /// Asks all to drain and save; false if some had to be killed.
@@ -52,6 +53,7 @@ class LocalRun {
   Display& display_;
   const Clock::time_point start_;
   NodeWatch watch_;
+  std::string fault_;  // the first checkpoint that could not be stored
   double next_node_log_ = 0;
   bool is_stopping_ = false;
 };

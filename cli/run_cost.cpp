@@ -23,7 +23,7 @@ constexpr std::uint64_t kCheckpointCopies = 3;        // weights, two moments
 // normalised inputs, qkv, attention out, MLP before and after GELU.
 constexpr std::uint64_t kKeptElements = 16;
 // What one core (hyperthread) of a current machine trains with matrices of a few hundred rows.
-constexpr double kFlopPerCore = 16e9;
+constexpr double kFlopPerCore = 40e9;
 
 std::uint64_t block_parameters(const config::ModelConfig& model) {
   const std::uint64_t d = model.width;
@@ -125,12 +125,10 @@ std::string describe_needs(const RunNeeds& needs, const std::vector<swarm::Stage
   }
   if (split.size() > kShownStages) blocks += ", …";
   std::string text = fmt::format(
-      "{} parameters in {} stage{} of {} block{}: about {} of memory a stage at most ({} in all), "
-      "{} of disk",
+      "{} parameters in {} stage{} ({} block{}), {} of memory a stage, {} of disk",
       in_millions(needs.parameters), split.size(), split.size() == 1 ? "" : "s", blocks,
-      blocks == "1" ? "" : "s", in_bytes(needs.stage_memory_bytes), in_bytes(needs.memory_bytes),
-      in_bytes(needs.disk_bytes));
-  if (needs.seconds > 0) text += fmt::format(", {} (a guess)", in_words(needs.seconds));
+      blocks == "1" ? "" : "s", in_bytes(needs.stage_memory_bytes), in_bytes(needs.disk_bytes));
+  if (needs.seconds > 0) text += fmt::format(", about {}", in_words(needs.seconds));
   return text;
 }
 

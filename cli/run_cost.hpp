@@ -37,7 +37,7 @@ RunNeeds estimate_needs(const config::SwarmConfig& swarm,
                         const std::vector<swarm::StageRange>& split, const std::string& device,
                         std::uint32_t cores);
 
-/// "0.86 million parameters in 4 stages (blocks 1, 1, 1, 1); about 190 MB of memory a stage…"
+/// "0.86 million parameters in 4 stages (1, 1, 1, 1 blocks), 190 MB of memory a stage, …"
 std::string describe_needs(const RunNeeds& needs, const std::vector<swarm::StageRange>& split);
 
 }  // namespace brigade::cli

@@ -16,8 +16,8 @@ constexpr const char* kFortunes = "/usr/share/games/fortunes";
 
 std::string describe(const std::string& what, const stage::TokenManifest& train,
                      const stage::TokenManifest& validation) {
-  return fmt::format("{}: {} tokens to train on, {} to judge on, vocabulary {} ({})", what,
-                     with_commas(train.tokens), with_commas(validation.tokens),
+  return fmt::format("{}: {} tokens to train on, {} to judge on ({} ids, {})", what,
+                     in_millions(train.tokens), in_millions(validation.tokens),
                      with_commas(train.vocabulary), train.tokenizer);
 }
 
@@ -55,7 +55,7 @@ Result<RunData> find_data(const std::string& source, const fs::path& out) {
   options.out = out;
   BRIGADE_ASSIGN(stage::PrepareReport report, stage::prepare_data(options));
   const std::string what =
-      fmt::format("{} ({} of text in {} file{})", source.empty() ? "Debian's fortunes" : source,
+      fmt::format("{}, {} in {} file{}", source.empty() ? "Debian's fortunes" : source,
                   in_bytes(report.text_bytes), report.files, report.files == 1 ? "" : "s");
   BRIGADE_ASSIGN(RunData data, open_prepared(out, what));
   // The index files beside Debian's fortunes are no surprise to anybody.

@@ -7,8 +7,6 @@
 
 namespace brigade::cli {
 
-namespace control = brigade::control::v1;
-
 namespace {
 
 constexpr const char* kCsvHeading = "microbatch,tokens,seconds,loss,lr,val_loss\n";
@@ -39,7 +37,7 @@ Result<RunLog> RunLog::open(const Options& options) {
   return log;
 }
 
-void RunLog::on_event(double t, const control::WatchEvent& event) {
+void RunLog::on_event(double t, const control::WatchEvent& event, const RunState& run) {
   if (event.has_step()) {
     const control::Step& step = event.step();
     write(step_json(t, step));
@@ -47,9 +45,9 @@ void RunLog::on_event(double t, const control::WatchEvent& event) {
                               step.loss(), step.learning_rate()));
   } else if (event.has_eval()) {
     const control::Eval& eval = event.eval();
-    write(eval_json(t, eval));
-    write_csv_row(
-        fmt::format("{},{},{:.3f},,,{:.6f}\n", eval.position(), eval.tokens(), t, eval.loss()));
+    const std::uint64_t tokens = run.tokens_at(eval.position());
+    write(eval_json(t, eval, tokens));
+    write_csv_row(fmt::format("{},{},{:.3f},,,{:.6f}\n", eval.position(), tokens, t, eval.loss()));
   } else if (event.has_peer()) {
     write(peer_json(t, event.peer()));
   }

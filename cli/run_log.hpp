@@ -9,6 +9,7 @@
 
 #include "base/result.hpp"
 #include "cli/event_json.hpp"
+#include "cli/run_state.hpp"
 
 namespace brigade::cli {
 
@@ -21,9 +22,9 @@ class RunLog {
   };
   static Result<RunLog> open(const Options& options);
 
-  /// Writes what the contract logs of one event of stage `stage`; `node` statuses are written by
+  /// Writes what the contract logs of one event that `run` has seen; `node` statuses are written by
   /// `write` on the caller's interval.
-  void on_event(double t, const brigade::control::v1::WatchEvent& event);
+  void on_event(double t, const brigade::control::v1::WatchEvent& event, const RunState& run);
   void write(const Json& object);
   /// To the files; an error (a full disk) is reported once, and the run goes on.
   Result<> flush();

@@ -62,6 +62,14 @@ std::optional<double> RunState::seconds_left(double t) const {
   return static_cast<double>(left) * seconds / done;
 }
 
+bool RunState::is_at_end() const {
+  return heading_.steps > 0 && step_.position() >= heading_.steps && !has_final_eval();
+}
+
+std::uint64_t RunState::tokens_at(std::uint64_t position) const {
+  return position * heading_.microbatch_tokens;
+}
+
 bool RunState::is_over() const {
   return std::all_of(nodes_.begin(), nodes_.end(),
                      [](const control::NodeStatus& node) { return node.phase() == "over"; });

@@ -22,7 +22,8 @@ struct RunHeading {
   std::string method;
   std::uint64_t parameters = 0;
   std::uint64_t seed = 0;
-  std::uint64_t steps = 0;  // micro-batches of the whole run; 0: without end
+  std::uint64_t steps = 0;              // micro-batches of the whole run; 0: without end
+  std::uint64_t microbatch_tokens = 0;  // B·T
 };
 
 class RunState {
@@ -39,6 +40,9 @@ class RunState {
   bool has_step() const { return has_step_; }
   double mean_loss() const { return mean_loss_; }  // running mean over the last steps, nats a token
   const std::optional<control::Eval>& eval() const { return eval_; }  // the newest
+  std::uint64_t tokens_at(std::uint64_t position) const;  // trained up to there, of the run
+  /// All micro-batches are in; what is left is the evaluation on the whole validation split.
+  bool is_at_end() const;
   bool has_final_eval() const { return eval_ && eval_->is_final(); }
   const Curve& curve() const { return curve_; }
 

@@ -51,18 +51,6 @@ void write_all(std::string_view text) {
   }
 }
 
-std::size_t visible_cells(std::string_view text) {  // without escape codes
-  std::size_t count = 0;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '\x1b') {
-      while (i < text.size() && std::isalpha(static_cast<unsigned char>(text[i])) == 0) ++i;
-    } else if (starts_code_point(text[i])) {
-      ++count;
-    }
-  }
-  return count;
-}
-
 }  // namespace
 
 std::size_t cells(std::string_view text) {
@@ -123,14 +111,13 @@ Style Screen::style() const {
   return style;
 }
 
-std::string Screen::erase_sequence() const {
-  // A window made narrower has wrapped our lines: count the rows that they take up now.
-  const std::size_t columns = std::max<std::size_t>(style().columns, 1);
-  std::size_t rows = 0;
-  for (const std::string& line : shown_) {
-    rows += std::max<std::size_t>(1, (visible_cells(line) + columns - 1) / columns);
-  }
-  return rows == 0 ? std::string() : "\x1b[" + std::to_string(rows) + "A\r";
+std::string Screen::erase_sequence() {
+  const std::size_t columns = style().columns;
+  const bool was_resized = columns != columns_ && columns_ != 0;
+  columns_ = columns;
+  // A terminal that was resized has folded our lines anew, each its own way: start on a clean page.
+  if (was_resized) return "\x1b[H\x1b[2J";
+  return shown_.empty() ? std::string() : "\x1b[" + std::to_string(shown_.size()) + "A\r";
 }
 
 void Screen::draw(const std::vector<std::string>& lines) {

@@ -54,9 +54,10 @@ class Screen {
   static void restore();  // async-signal-safe
 
  private:
-  std::string erase_sequence() const;
+  std::string erase_sequence();
 
   std::vector<std::string> shown_;
+  std::size_t columns_ = 0;  // of the terminal when they were drawn
 };
 
 }  // namespace brigade::cli

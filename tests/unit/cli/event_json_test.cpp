@@ -24,7 +24,7 @@ using Names = std::vector<std::string>;
 TEST_CASE("log lines have exactly the keys of the contract, in its order") {
   CHECK(keys(step_json(1, {})) ==
         Names{"event", "t", "microbatch", "tokens", "loss", "lr", "tokens_per_s", "in_flight"});
-  CHECK(keys(eval_json(1, {})) == Names{"event", "t", "microbatch", "tokens", "val_loss"});
+  CHECK(keys(eval_json(1, {}, 0)) == Names{"event", "t", "microbatch", "tokens", "val_loss"});
   CHECK(keys(node_json(1, {})) == Names{"event", "t", "node", "stage", "replica", "pid",
                                         "rss_bytes", "param_bytes", "stash_bytes",
                                         "weight_versions", "updates", "staleness_mean",
