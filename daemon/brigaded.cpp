@@ -105,6 +105,9 @@ int serve(const Flags& flags, config::NodeConfig node, config::SwarmConfig swarm
 }
 
 int run(const Flags& flags) {
+  if (flags.config.empty())
+    return fail({ErrorCode::kBadInput, "--config FILE is missing: see brigaded --help"},
+                kWrongUsage);
   auto node = config::load_node_config(flags.config);
   if (node.has_error()) return fail(node.error(), kWrongUsage);
   if (flags.show_id) return show_id(*node);
@@ -121,8 +124,7 @@ int run(const Flags& flags) {
 void describe(CLI::App& app, Flags& flags) {
   app.set_version_flag("--version", "brigaded " BRIGADE_VERSION);
   app.add_option("--config", flags.config, "node.toml: this machine's part in a swarm")
-      ->type_name("FILE")
-      ->required();
+      ->type_name("FILE");
   app.add_option("--resume-from", flags.resume_from,
                  "more folders with checkpoints to start from: the state folders of the run's "
                  "other nodes, when the number of stages has changed")
@@ -131,8 +133,7 @@ void describe(CLI::App& app, Flags& flags) {
   app.add_option("--parent-fd", flags.parent_fd,
                  "number of an inherited file descriptor; when its other end closes, drain, save "
                  "and exit")
-      ->type_name("FD")
-      ->check(CLI::NonNegativeNumber);
+      ->type_name("FD");
   app.add_flag("--exit-when-over", flags.exit_when_over,
                "exit once all steps are done and saved, instead of staying to serve status");
   app.add_flag("--check", flags.check_only, "check configuration and data, then exit");
@@ -153,7 +154,10 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? brigade::daemon::kDone : brigade::daemon::kWrongUsage;
+    if (error.get_exit_code() == 0) return app.exit(error);  // --help, --version
+    return brigade::daemon::fail(
+        {brigade::ErrorCode::kBadInput, std::string(error.what()) + ": see brigaded --help"},
+        brigade::daemon::kWrongUsage);
   }
   return brigade::daemon::run(flags);
 }

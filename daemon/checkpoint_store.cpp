@@ -131,15 +131,12 @@ Result<> CheckpointStore::take(const fs::path& file, bool is_own, std::vector<st
     aside += ".corrupt";
     std::error_code failure;
     fs::rename(file, aside, failure);
-    notes.push_back(
-        fmt::format("checkpoint {} is corrupt ({}): moved aside to {}, the one before "
-                    "is used",
-                    file.string(), info.error().message, aside.filename().string()));
+    notes.push_back(fmt::format("corrupt checkpoint moved aside to {}, the one before is used: {}",
+                                aside.filename().string(), info.error().message));
     return {};
   }
   if (info.has_error()) {
-    notes.push_back(
-        fmt::format("checkpoint {} is not used: {}", file.string(), info.error().message));
+    notes.push_back(fmt::format("checkpoint {} not used: {}", file.string(), info.error().message));
     return {};
   }
   if (const auto what = difference(info->model, model_))

@@ -1,6 +1,7 @@
 #include "daemon/stage_worker.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 #include <type_traits>
 #include <utility>
@@ -19,6 +20,27 @@ Result<> check_shape(const PayloadShape& got, const PayloadShape& wanted) {
       fmt::format("its shape is ({}, {}, {}){} where this stage wants ({}, {}, {}){}", got.batch,
                   got.tokens, got.width, got.has_tokens ? " with tokens" : "", wanted.batch,
                   wanted.tokens, wanted.width, wanted.has_tokens ? " with tokens" : ""));
+}
+
+/// All exponent bits set: infinite, or not a number. Without branches, so that it vectorises.
+bool is_finite(std::span<const std::byte> values) {
+  constexpr std::uint32_t kExponent = 0x7f80'0000;
+  std::uint32_t strangers = 0;
+  for (std::size_t at = 0; at + sizeof(std::uint32_t) <= values.size();
+       at += sizeof(std::uint32_t)) {
+    std::uint32_t bits = 0;
+    std::memcpy(&bits, values.data() + at, sizeof bits);
+    strangers |= static_cast<std::uint32_t>((bits & kExponent) == kExponent);
+  }
+  return strangers == 0;
+}
+
+FailedOutcome diverged(const MicrobatchId& id, std::string_view what) {
+  return {make_error(ErrorCode::kUnavailable,
+                     fmt::format("the {} of micro-batch {} that this stage computed is not finite: "
+                                 "the training has diverged; lower the learning rate, or resume "
+                                 "from an older checkpoint",
+                                 what, to_string(id)))};
 }
 
 /// The bytes of a stage's answer, given to gRPC without a copy.
@@ -107,6 +129,8 @@ ComputeOutcome StageWorker::forward(const ForwardTask& task) {
   auto result = stage_->forward(task.id, input->activation, input->tokens, task.keeps);
   if (result.has_error())
     return failure(task.id, swarm::Direction::kForward, std::move(result).error());
+  if (!std::isfinite(result->loss.nats)) return diverged(task.id, "loss");
+  if (!is_finite(result->activation.view())) return diverged(task.id, "activation");
   if (shape_.is_tail)
     return ForwardOutcome{task.id, std::nullopt, {result->loss.nats, result->loss.tokens}};
   auto output = encode_activation(result->activation, input->tokens);
@@ -135,6 +159,7 @@ ComputeOutcome StageWorker::backward(const BackwardTask& task) {
     return failure(task.id, swarm::Direction::kBackward, std::move(result).error());
   if (shape_.is_head) return BackwardOutcome{task.id, std::nullopt};
   BRIGADE_CHECK(result->size == shape.tensor_bytes(), "a stage answered in another shape");
+  if (!is_finite(result->view())) return diverged(task.id, "gradient");
   const std::uint64_t checksum = payload_checksum(result->view());
   return BackwardOutcome{task.id,
                          PayloadData{shape, into_slice(std::move(result).value()), checksum}};

@@ -1,7 +1,9 @@
 // Carries out compute tasks on a stage: decodes what came over the wire, encodes what goes out.
 //
 // What a peer sent is believed only after its shape fits this stage and its token ids lie in the
-// vocabulary; values are checked by the stage. Anything else is a RejectedOutcome.
+// vocabulary; values are checked by the stage. Anything else is a RejectedOutcome. What this stage
+// computed is checked before it leaves: values that are not finite mean that it has diverged, which
+// is its own failure and must not come back as another's.
 // Copies: an activation is copied once, to lie in one piece with its tokens; a gradient not at all.
 // Threading: one thread at a time (the engine's).
 #pragma once

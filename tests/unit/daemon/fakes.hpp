@@ -125,7 +125,8 @@ class FakeStage final : public stage::Stage {
   stage::Bytes plus_one(std::span<const std::byte> in) const {
     std::vector<float> values(elements_, 0.0F);
     if (!in.empty()) std::memcpy(values.data(), in.data(), in.size());
-    for (float& value : values) value += 1;
+    constexpr float kTooLarge = 1e38F;  // doubled, for tests of overflow
+    for (float& value : values) value = value > kTooLarge ? value * 2 : value + 1;
     stage::Bytes out{std::make_unique<std::byte[]>(elements_ * sizeof(float)),
                      elements_ * sizeof(float)};
     std::memcpy(out.data.get(), values.data(), out.size);

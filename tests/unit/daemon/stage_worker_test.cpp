@@ -118,6 +118,18 @@ TEST_CASE("bytes that make no sense are the sender's fault, and the reason says 
   }
 }
 
+TEST_CASE("values of its own that are not finite are a stage's own failure") {
+  auto middle = make_worker(1, 3);
+  const float huge = std::numeric_limits<float>::max();  // the paper stage doubles it
+  const auto failed =
+      expect<FailedOutcome>(middle.carry_out(ForwardTask{train_id(1), make_activation(huge, 1)}));
+  CHECK(failed.error.message.find("the activation of micro-batch 1/0/1") != std::string::npos);
+  CHECK(failed.error.message.find("diverged") != std::string::npos);
+  const auto gradient = expect<FailedOutcome>(
+      middle.carry_out(BackwardTask{train_id(1), make_activation(1, 1), make_gradient(huge)}));
+  CHECK(gradient.error.message.find("the gradient of micro-batch") != std::string::npos);
+}
+
 TEST_CASE("an update counts versions, and a restore that fails says why") {
   auto middle = make_worker(1, 3);
   const auto update = expect<UpdateOutcome>(middle.carry_out(UpdateTask{{.update = 41}}));
