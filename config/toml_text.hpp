@@ -8,9 +8,9 @@
 
 namespace brigade::config {
 
-/// Refuses what TOML forbids and toml++ 3.3 does not survive: bytes that are no UTF-8, control
-/// characters, and characters beyond ASCII outside strings and comments (its test for white space
-/// runs into undefined behaviour on most of them). Errors name line and column.
+/// Refuses what TOML forbids and the parser reports late, vaguely or not at all: bytes that are no
+/// UTF-8, control characters, and characters beyond ASCII outside strings and comments. Errors name
+/// line and column.
 Result<> check_toml_text(std::string_view text, const std::string& origin);
 
 }  // namespace brigade::config
