@@ -21,9 +21,8 @@
 //   kMissing is the truth, while repeats on time alone would fill a link that is merely slow.
 // - When a link breaks, what it owed stops counting time and is asked about when a link comes up. A
 //   peer that restarted knows nothing.
-// - An evaluation has no ledger: its result is taken once by whoever holds its entry, and an
-// unknown
-//   one is acknowledged, so that repeats end.
+// - An evaluation has no ledger: its result is taken once by whoever holds its entry, and one that
+//   is unknown is acknowledged, so that repeats end.
 #pragma once
 
 #include <cstdint>

@@ -1,8 +1,7 @@
 // One message on its way to a neighbour, and how long to wait before acting again.
 //
 // Rules
-// - A message is asked about until a receipt, with a Query, which is small; its bytes are sent
-// again
+// - Until a receipt a message is asked about with a Query, which is small; its bytes are sent again
 //   when the peer says that it does not have them. Time alone does not tell a loss from a slow
 //   link, and bytes repeated on time alone would keep a slow link from ever catching up.
 // - Pauses double up to Options::longest_pause, with up to a quarter of jitter from the seed: peers

@@ -1,5 +1,4 @@
-// How the stages of a line agree on an epoch and where it starts, without anybody being asked
-// twice.
+// How the stages of a line agree on an epoch and where it starts, without being asked twice.
 //
 // Rules
 // - Up the line travels what the stages after a node can do, down the line what the head decided
@@ -7,18 +6,16 @@
 // - The head starts an epoch when it has heard of all P stages and one of them (or itself) needs
 //   one: it is new, has restarted, or could not restore. It takes the newest checkpoint that is
 //   sound at all of them, and a number above every epoch that anybody has seen.
-// - A stage without any checkpoint has lost its disk, or is new. If another one holds state,
-// starting
-//   at the seeded initialisation would throw that away: the session is blocked instead, unless
-//   Options::may_start_over. A stored checkpoint of position 0 is a cut like any other.
-// - A stage joins the epoch of the stage before it if it is newer than every epoch that it took
-// part
-//   in (its disk remembers: after a restart its memory of the ledger is gone), and not sealed.
+// - A stage without any checkpoint has lost its disk, or is new. If another one holds state, to
+//   start at the seeded initialisation would throw that away: the session is blocked instead,
+//   unless Options::may_start_over. A stored checkpoint of position 0 is a cut like any other.
+// - A stage joins the epoch of the stage before it if it is not sealed and newer than every epoch
+//   that it took part in (its disk remembers: after a restart its memory of the ledger is gone).
 // - Sealed: once a node and everything after it was ready in an epoch, a stage after it that is not
 //   in that epoch has lost its state, even if its disk says otherwise. The line then needs a new
 //   epoch. This is how a line whose services restart by themselves heals.
-// - Within one session of a link an UpBeacon that has seen less than one before it is late:
-// ignored.
+// - Within one session of a link an UpBeacon that has seen less than the one before is late:
+//   ignored.
 #pragma once
 
 #include <cstdint>
@@ -71,7 +68,7 @@ class LineSession {
   bool is_sealed() const { return is_sealed_; }
   bool wants_stop_after() const { return after_ && after_->wants_stop; }
   std::uint64_t settled(const Own& own) const;  // here and at all stages after, in this epoch
-  bool is_drained_after() const;  // all stages after this one, in this epoch
+  bool is_drained_after() const;                // all stages after this one, in this epoch
   /// Checkpoints sound here and at every stage after, newest first; empty while some are unheard.
   std::vector<CheckpointId> common(const Own& own) const;
 

@@ -34,8 +34,7 @@ void Workbench::enter_epoch() {
   is_restore_due_ = true;
 }
 
-// ---- starting
-// ------------------------------------------------------------------------------------
+// ---- starting -----------------------------------------------------------------------------------
 
 bool Workbench::dispatch() {
   waiting_for_ = "";
@@ -100,8 +99,7 @@ void Workbench::begin_backward(Slot slot) {
   begin(Task::kBackward, RunBackward{entry.id, entry.input, entry.gradient});
 }
 
-// ---- answers
-// -------------------------------------------------------------------------------------
+// ---- answers ------------------------------------------------------------------------------------
 
 bool Workbench::end(Task task) {
   BRIGADE_CHECK(task_ == task, "the driver answered a task that is not outstanding");
