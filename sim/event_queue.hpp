@@ -16,6 +16,7 @@ enum class DueKind : std::uint8_t {
   kWake,      // target: host; the core's next_wakeup()
   kCompute,   // target: host; its device has finished
   kDisk,      // target: host; its oldest write has finished
+  kWire,      // target: 2·link + direction; a part of a message has left
   kDeliver,   // target: 2·link + direction; its oldest message arrives
   kLinkUp,    // target: 2·link + end
   kLinkDown,  // target: 2·link + end

@@ -1,18 +1,30 @@
 #include "sim/link.hpp"
 
 #include <algorithm>
+#include <utility>
+#include <variant>
 
 #include "base/check.hpp"
 
 namespace brigade::sim {
+namespace {
+
+constexpr std::uint64_t kPartBytes = 256 * 1024;  // daemon/send_queue.hpp
+constexpr std::uint64_t kNanosecondsASecond = 1'000'000'000;
+
+}  // namespace
 
 void Link::break_stream() {
   is_connected_ = false;
   ++generation_;
   for (Pipe& pipe : pipes_) {
-    lost_ += pipe.queue.size();
-    pipe.queue.clear();
-    pipe.wire_is_free = {};
+    lost_ += pipe.in_flight.size();
+    pipe.in_flight.clear();
+    for (auto& lane : pipe.lanes) {
+      lost_ += lane.size();
+      lane.clear();
+    }
+    pipe.on_wire.reset();
     pipe.last_arrival = {};
   }
 }
@@ -39,39 +51,80 @@ bool Link::bring_up(std::uint32_t which, std::uint32_t generation) {
   return true;
 }
 
-std::optional<TimePoint> Link::send(TimePoint now, std::uint32_t from_end, swarm::Message message,
-                                    std::uint64_t bytes) {
+Link::Lane Link::lane_of(const swarm::Message& message) {
+  if (std::holds_alternative<swarm::Forward>(message)) return kActivation;
+  if (std::holds_alternative<swarm::Backward>(message)) return kGradient;
+  const auto* query = std::get_if<swarm::Query>(&message);
+  if (query == nullptr) return kControl;
+  // Behind the bytes that it asks about: else the answer would be wrong.
+  return query->direction == swarm::Direction::kForward ? kActivation : kGradient;
+}
+
+Link::Schedule Link::send(TimePoint now, std::uint32_t from_end, swarm::Message message,
+                          std::uint64_t bytes) {
   const End& end = ends_[from_end];
   Pipe& pipe = pipes_[from_end];
   const bool reaches_stream = is_connected_ && end.is_up && end.generation == generation_;
   if (!reaches_stream || is_silent_ || (model_.loss > 0 && pipe.random.chance(model_.loss))) {
     ++lost_;
-    return std::nullopt;
+    return {};
   }
-  pipe.wire_is_free = std::max(pipe.wire_is_free, now);
-  if (model_.bytes_per_second > 0) {
-    const auto nanoseconds = static_cast<Duration::rep>(static_cast<Uint128>(bytes) *
-                                                        1'000'000'000u / model_.bytes_per_second);
-    pipe.wire_is_free += Duration{nanoseconds};
+  const bool comes_twice = model_.duplicate > 0 && pipe.random.chance(model_.duplicate);
+  if (comes_twice) ++duplicated_;
+  if (model_.bytes_per_second == 0) {
+    return {std::nullopt, fly(now, from_end, std::move(message), comes_twice)};
   }
-  const TimePoint arrival = std::max({pipe.wire_is_free + model_.latency.sample(pipe.random),
-                                      pipe.last_arrival, ends_[1 - from_end].up_at});
+  const Lane lane = lane_of(message);
+  pipe.lanes[lane].push_back({std::move(message), bytes, comes_twice});
+  if (pipe.on_wire) return {};
+  return {start_part(now, pipe), std::nullopt};
+}
+
+Link::Schedule Link::on_wire_free(TimePoint now, std::uint32_t from_end) {
+  Pipe& pipe = pipes_[from_end];
+  BRIGADE_CHECK(pipe.on_wire.has_value());
+  auto& lane = pipe.lanes[*pipe.on_wire];
+  Waiting& waiting = lane.front();
+  waiting.bytes_left -= pipe.part_bytes;
+  Schedule schedule;
+  if (waiting.bytes_left == 0) {
+    schedule.arrival = fly(now, from_end, std::move(waiting.message), waiting.comes_twice);
+    lane.pop_front();
+  }
+  pipe.on_wire.reset();
+  schedule.wire = start_part(now, pipe);
+  return schedule;
+}
+
+std::optional<TimePoint> Link::start_part(TimePoint now, Pipe& pipe) {
+  for (const Lane lane : {kControl, kGradient, kActivation}) {
+    if (pipe.lanes[lane].empty()) continue;
+    pipe.on_wire = lane;
+    pipe.part_bytes = std::min(pipe.lanes[lane].front().bytes_left, kPartBytes);
+    return now + Duration{static_cast<Duration::rep>(pipe.part_bytes * kNanosecondsASecond /
+                                                     model_.bytes_per_second)};
+  }
+  return std::nullopt;
+}
+
+std::optional<TimePoint> Link::fly(TimePoint now, std::uint32_t from_end, swarm::Message message,
+                                   bool comes_twice) {
+  Pipe& pipe = pipes_[from_end];
+  const TimePoint arrival = std::max(
+      {now + model_.latency.sample(pipe.random), pipe.last_arrival, ends_[1 - from_end].up_at});
   pipe.last_arrival = arrival;
-  const bool was_empty = pipe.queue.empty();
-  if (model_.duplicate > 0 && pipe.random.chance(model_.duplicate)) {
-    ++duplicated_;
-    pipe.queue.push_back({arrival, message});
-  }
-  pipe.queue.push_back({arrival, std::move(message)});
+  const bool was_empty = pipe.in_flight.empty();
+  if (comes_twice) pipe.in_flight.push_back({arrival, message});
+  pipe.in_flight.push_back({arrival, std::move(message)});
   return was_empty ? std::optional{arrival} : std::nullopt;
 }
 
 swarm::Message Link::deliver(std::uint32_t from_end, std::optional<TimePoint>& next) {
   Pipe& pipe = pipes_[from_end];
-  BRIGADE_CHECK(!pipe.queue.empty());
-  swarm::Message message = std::move(pipe.queue.front().message);
-  pipe.queue.pop_front();
-  next = pipe.queue.empty() ? std::nullopt : std::optional{pipe.queue.front().at};
+  BRIGADE_CHECK(!pipe.in_flight.empty());
+  swarm::Message message = std::move(pipe.in_flight.front().message);
+  pipe.in_flight.pop_front();
+  next = pipe.in_flight.empty() ? std::nullopt : std::optional{pipe.in_flight.front().at};
   return message;
 }
 

@@ -1,5 +1,5 @@
-// A link between two hosts: two pipes that keep order, lose, repeat and delay messages, and ends
-// that notice late that the stream broke. Pure state: the world schedules what it returns.
+// A link between two hosts: two pipes that queue, lose, repeat and delay messages, and ends that
+// notice late that the stream broke. Pure state: the caller schedules what it returns.
 #pragma once
 
 #include <array>
@@ -22,9 +22,10 @@ class Link {
     std::uint32_t generation = 0;  // of the stream that it believes in
     TimePoint up_at;
   };
-  struct Delivery {
-    TimePoint at;
-    swarm::Message message;
+  /// What is to be scheduled for a pipe.
+  struct Schedule {
+    std::optional<TimePoint> wire;     // on_wire_free is due then
+    std::optional<TimePoint> arrival;  // deliver is due then: the pipe had nothing in flight
   };
 
   Link(const LinkModel& model, std::uint32_t host_a, std::uint32_t host_b, std::uint64_t seed)
@@ -48,10 +49,10 @@ class Link {
   std::optional<std::array<TimePoint, 2>> connect(TimePoint now);
   bool bring_up(std::uint32_t which, std::uint32_t generation);
 
-  /// Puts a message that `from_end` sends now into its pipe. The arrival of the pipe's first
-  /// message is to be scheduled iff this returns its time: the pipe was empty.
-  std::optional<TimePoint> send(TimePoint now, std::uint32_t from_end, swarm::Message message,
-                                std::uint64_t bytes);
+  /// Puts a message that `from_end` sends now into its pipe.
+  Schedule send(TimePoint now, std::uint32_t from_end, swarm::Message message, std::uint64_t bytes);
+  /// A part of a message of `from_end` has left.
+  Schedule on_wire_free(TimePoint now, std::uint32_t from_end);
   /// The message that arrives now at the far end of `from_end`, and when the next one will.
   swarm::Message deliver(std::uint32_t from_end, std::optional<TimePoint>& next);
 
@@ -62,13 +63,30 @@ class Link {
   std::uint64_t duplicated() const { return duplicated_; }
 
  private:
+  enum Lane : std::size_t { kControl, kGradient, kActivation, kLanes };
+  struct Waiting {
+    swarm::Message message;
+    std::uint64_t bytes_left = 0;
+    bool comes_twice = false;
+  };
+  struct Delivery {
+    TimePoint at;
+    swarm::Message message;
+  };
   struct Pipe {
     explicit Pipe(std::uint64_t seed) : random(seed) {}
-    std::deque<Delivery> queue;
-    TimePoint wire_is_free;
+    std::array<std::deque<Waiting>, kLanes> lanes;  // not on the wire yet
+    std::deque<Delivery> in_flight;
+    std::optional<Lane> on_wire;  // the lane whose first message has a part on the wire
+    std::uint64_t part_bytes = 0;
     TimePoint last_arrival;
     Random random;
   };
+
+  static Lane lane_of(const swarm::Message& message);
+  std::optional<TimePoint> start_part(TimePoint now, Pipe& pipe);
+  std::optional<TimePoint> fly(TimePoint now, std::uint32_t from_end, swarm::Message message,
+                               bool comes_twice);
 
   LinkModel model_;
   std::array<End, 2> ends_;

@@ -31,7 +31,8 @@ Distribution constant(Duration base);
 Distribution uniform(Duration base, Duration spread);
 Distribution long_tail(Duration base, Duration spread);
 
-/// One stream in each direction: messages arrive in the order in which they were sent.
+/// One stream in each direction. With a bandwidth, small messages go before gradients, gradients
+/// before activations, and long ones leave in parts, as in daemon/; what has left arrives in order.
 struct LinkModel {
   Distribution latency = constant(std::chrono::milliseconds{1});
   std::uint64_t bytes_per_second = 0;  // 0: serialisation takes no time

@@ -38,9 +38,20 @@ bool Network::send(TimePoint now, std::uint32_t from, std::uint32_t to, swarm::M
   const std::uint32_t end = is_next ? 0 : 1;
   Link& link = lines_[index].link;
   const std::uint64_t bytes = bytes_of(message);
-  const auto arrival = link.send(now, end, std::move(message), bytes);
-  if (arrival) queue_.push(*arrival, DueKind::kDeliver, 2 * index + end, link.generation());
+  schedule(link.send(now, end, std::move(message), bytes), 2 * index + end);
   return true;
+}
+
+void Network::schedule(const Link::Schedule& schedule, std::uint32_t pipe) {
+  const std::uint32_t generation = lines_[pipe / 2].link.generation();
+  if (schedule.wire) queue_.push(*schedule.wire, DueKind::kWire, pipe, generation);
+  if (schedule.arrival) queue_.push(*schedule.arrival, DueKind::kDeliver, pipe, generation);
+}
+
+void Network::on_wire_free(const Due& due) {
+  Link& link = lines_[due.target / 2].link;
+  if (due.stamp != link.generation()) return;
+  schedule(link.on_wire_free(due.at, due.target % 2), due.target);
 }
 
 std::optional<Network::Arrival> Network::deliver(const Due& due) {

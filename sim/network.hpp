@@ -33,6 +33,7 @@ class Network {
 
   // What is due; nothing where it is stale.
   std::optional<Arrival> deliver(const Due& due);
+  void on_wire_free(const Due& due);
   std::optional<Change> bring_up(const Due& due);
   std::optional<Change> take_down(const Due& due);
 
@@ -51,6 +52,7 @@ class Network {
     bool is_intact = false;  // both hosts live and no fault
   };
 
+  void schedule(const Link::Schedule& schedule, std::uint32_t pipe);
   /// Breaks or connects the stream after something about the link has changed.
   void settle(TimePoint now, std::uint32_t index);
 

@@ -165,6 +165,9 @@ void World::dispatch(const Due& due) {
         handle(due.target, hosts_[due.target].finish_store());
       }
       break;
+    case DueKind::kWire:
+      network_.on_wire_free(due);
+      break;
     case DueKind::kDeliver:
       deliver(due);
       break;

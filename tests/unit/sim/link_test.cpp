@@ -1,5 +1,8 @@
 #include "sim/link.hpp"
 
+#include <utility>
+#include <vector>
+
 #include "tests/catch.hpp"
 
 namespace brigade::sim {
@@ -32,9 +35,11 @@ TEST_CASE("messages arrive in the order in which they were sent, whatever their 
   LinkModel model;
   model.latency = uniform(milliseconds{1}, milliseconds{50});
   Link link = connected(model);
-  auto next = link.send(TimePoint{}, 0, numbered(0), 100);
+  auto next = link.send(TimePoint{}, 0, numbered(0), 100).arrival;
   REQUIRE(next);
-  for (std::uint64_t i = 1; i < 100; ++i) CHECK_FALSE(link.send(TimePoint{}, 0, numbered(i), 100));
+  for (std::uint64_t i = 1; i < 100; ++i) {
+    CHECK_FALSE(link.send(TimePoint{}, 0, numbered(i), 100).arrival);
+  }
   TimePoint before;
   for (std::uint64_t i = 0; i < 100; ++i) {
     REQUIRE(next);
@@ -50,20 +55,53 @@ TEST_CASE("bandwidth is shared: the second of two messages waits for the first")
   model.latency = constant(milliseconds{10});
   model.bytes_per_second = 1'000'000;
   Link link = connected(model);
-  auto next = link.send(TimePoint{}, 0, numbered(0), 100'000);
-  CHECK(next == TimePoint{} + milliseconds{110});
-  link.send(TimePoint{}, 0, numbered(1), 50'000);
-  link.deliver(0, next);
-  CHECK(next == TimePoint{} + milliseconds{160});
+  auto first = link.send(TimePoint{}, 0, numbered(0), 100'000);
+  CHECK(first.wire == TimePoint{} + milliseconds{100});
+  CHECK_FALSE(first.arrival);
+  CHECK_FALSE(link.send(TimePoint{}, 0, numbered(1), 50'000).wire);
+  const auto second = link.on_wire_free(TimePoint{} + milliseconds{100}, 0);
+  CHECK(second.arrival == TimePoint{} + milliseconds{110});
+  CHECK(second.wire == TimePoint{} + milliseconds{150});
 }
 
 TEST_CASE("the two directions do not share bandwidth") {
   LinkModel model;
-  model.latency = constant(milliseconds{10});
   model.bytes_per_second = 1'000'000;
   Link link = connected(model);
   link.send(TimePoint{}, 0, numbered(0), 100'000);
-  CHECK(link.send(TimePoint{}, 1, numbered(1), 100'000) == TimePoint{} + milliseconds{110});
+  CHECK(link.send(TimePoint{}, 1, numbered(1), 100'000).wire == TimePoint{} + milliseconds{100});
+}
+
+/// What leaves, in order, when everything was queued behind a first message.
+std::vector<std::size_t> order_of(std::vector<swarm::Message> messages) {
+  LinkModel model;
+  model.latency = constant(Duration::zero());
+  model.bytes_per_second = 1'000'000;
+  Link link = connected(model);
+  auto wire = link.send(TimePoint{}, 0, swarm::UpBeacon{}, 10).wire;
+  for (swarm::Message& message : messages) link.send(TimePoint{}, 0, std::move(message), 400'000);
+  std::vector<std::size_t> order;
+  std::optional<TimePoint> arrival;
+  while (wire) {
+    const auto schedule = link.on_wire_free(*wire, 0);
+    wire = schedule.wire;
+    if (schedule.arrival) arrival = schedule.arrival;
+  }
+  while (arrival) order.push_back(link.deliver(0, arrival).index());
+  return order;
+}
+
+TEST_CASE("small messages go before gradients, gradients before activations") {
+  const auto order = order_of({swarm::Forward{}, swarm::Backward{}, swarm::Receipt{}});
+  CHECK(order == std::vector<std::size_t>{4, 2, 1, 0});
+}
+
+TEST_CASE("a question waits behind the bytes that it is about") {
+  swarm::Query about_gradient;
+  about_gradient.direction = swarm::Direction::kBackward;
+  const auto order =
+      order_of({swarm::Forward{}, swarm::Query{}, swarm::Backward{}, about_gradient});
+  CHECK(order == std::vector<std::size_t>{4, 1, 3, 0, 3});
 }
 
 TEST_CASE("a link loses about as many messages as it should") {
@@ -77,12 +115,12 @@ TEST_CASE("a link loses about as many messages as it should") {
 
 TEST_CASE("a broken stream takes what is in flight with it, and its ends notice later") {
   Link link = connected(LinkModel{});
-  REQUIRE(link.send(TimePoint{}, 0, numbered(0), 1));
+  REQUIRE(link.send(TimePoint{}, 0, numbered(0), 1).arrival);
   const std::uint32_t old = link.generation();
   link.break_stream();
   CHECK(link.lost() == 1);
   CHECK(link.end(0).is_up);
-  CHECK_FALSE(link.send(TimePoint{}, 0, numbered(1), 1));  // into the void
+  CHECK_FALSE(link.send(TimePoint{}, 0, numbered(1), 1).arrival);  // into the void
   CHECK(link.lost() == 2);
   CHECK_FALSE(link.connect(TimePoint{} + seconds{1}));  // both ends still believe in the old one
   CHECK(link.take_down(0, old));
@@ -99,7 +137,7 @@ TEST_CASE("nothing arrives at an end before its link is up") {
   const auto up_at = link.connect(TimePoint{});
   REQUIRE(up_at);
   REQUIRE(link.bring_up(0, link.generation()));
-  const auto arrival = link.send((*up_at)[0], 0, numbered(0), 1);
+  const auto arrival = link.send((*up_at)[0], 0, numbered(0), 1).arrival;
   REQUIRE(arrival);
   CHECK(*arrival >= (*up_at)[1]);
 }
