@@ -43,6 +43,7 @@ base_tarball() {
       skip "no Debian could be bootstrapped: is the mirror reachable? ($work/$1.log)"
     cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
     rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/*
+    chmod 755 "$root"
     tar -C "$root" --numeric-owner -cf "$tarball.part" .
     mv "$tarball.part" "$tarball"
     rm -rf "$root"
@@ -56,6 +57,7 @@ fresh_root() {
   rm -rf --one-file-system "$root"
   mkdir -p "$root"
   tar -C "$root" --numeric-owner -xf "$2"
+  chmod 755 "$root"
   cp -L /etc/resolv.conf /etc/hosts "$root/etc/"
   printf '%s\n' "$root"
 }
