@@ -6,6 +6,8 @@ SHELL := /bin/bash
 
 PREFIX ?= /usr/local
 PROGRAMS := brigade brigaded brigade-stage
+# Debian's fortunes, by default; model and length are the preset `demo` of config/presets.cpp.
+DEMO ?= --stages 4 --preset demo --out build/demo --force
 
 help: ## this list
 	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -14,7 +16,7 @@ demo: ## train a small language model across four daemons on this machine
 	@deploy/setup demo
 	@cmake --preset release --log-level=WARNING
 	@cmake --build --preset release --target $(PROGRAMS)
-	@deploy/demo build/release/bin
+	@build/release/bin/brigade local $(DEMO)
 
 test: ## everything that must hold before a change lands
 	@tests/gate
