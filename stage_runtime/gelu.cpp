@@ -49,7 +49,9 @@ void gelu(const float* __restrict x, float* __restrict y, std::size_t count) {
 
 BRIGADE_VECTOR_CLONES
 void gelu_with_slope(const float* x, float* __restrict y, float* slope, std::size_t count) {
+#ifndef __clang__
 #pragma GCC ivdep
+#endif
   for (std::size_t i = 0; i < count; ++i) {
     const float value = x[i];
     const float open = gate(value);
