@@ -14,7 +14,7 @@ help: ## this list
 
 demo: ## train a small language model across four daemons on this machine
 	@deploy/setup demo
-	@cmake --preset release --log-level=WARNING
+	@cmake --preset release --log-level=WARNING >/dev/null
 	@cmake --build --preset release --target $(PROGRAMS)
 	@build/release/bin/brigade local $(DEMO)
 
@@ -26,7 +26,7 @@ setup: ## system packages and libtorch only
 
 build: ## all programs and tests, in build/release
 	@deploy/setup demo test
-	@cmake --preset release --log-level=WARNING
+	@cmake --preset release --log-level=WARNING >/dev/null
 	@cmake --build --preset release
 
 install: ## the programs, to PREFIX (/usr/local) under DESTDIR; run `make build` before
