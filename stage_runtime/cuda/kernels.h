@@ -53,7 +53,8 @@ int brigade_cuda_to_bf16(const float* p, uint16_t* shadow, size_t count, void* s
 int brigade_cuda_accumulate_bf16(float* sum, uint16_t* g, size_t count, void* stream);
 
 /* *result (host) = Σ g[i]², accumulated in double in a fixed order; waits for the stream. `scratch`
- * is device memory for BRIGADE_CUDA_SCRATCH doubles. Non-finite gradients give a non-finite result. */
+ * is device memory for BRIGADE_CUDA_SCRATCH doubles. Non-finite gradients give a non-finite result.
+ */
 #define BRIGADE_CUDA_SCRATCH 512
 int brigade_cuda_sum_of_squares(const float* g, size_t count, double* scratch, double* result,
                                 void* stream);

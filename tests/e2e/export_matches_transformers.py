@@ -46,7 +46,7 @@ def largest_difference(program, folder, model):
         printed = run(program, "scores", folder, "--ids", listed, "--device", "cpu", "--json")
         logits = torch.tensor(json.loads(printed)["logits"], dtype=torch.float64)
         if logits.shape != expected.shape:
-            sys.exit(f"FAIL: {folder}: {logits.numel()} logits, transformers has {expected.numel()}")
+            sys.exit(f"FAIL: {folder}: {logits.numel()} logits, not {expected.numel()}")
         worst = max(worst, (logits - expected).abs().max().item())
     return worst
 
