@@ -2,8 +2,8 @@
 // libbrigade_cuda beside it), so that one binary serves machines with and without a GPU.
 //
 // On CUDA the modules run in bf16 on a shadow of the fp32 master weights, one copy that the
-// optimiser's pass writes (no autocast: METHOD.md, "Two traps"). On the CPU everything is fp32 and
-// there is no shadow.
+// optimiser's pass writes (no autocast, which would keep a bf16 copy of each weight for every
+// micro-batch in flight). On the CPU everything is fp32 and there is no shadow.
 #pragma once
 
 #include <ATen/core/Tensor.h>

@@ -45,7 +45,7 @@ struct Slice {
 
 enum class TauSource : std::uint8_t { kMeasured, kNominal, kFixed };
 
-/// Settings of the method and its schedule; METHOD.md names each symbol.
+/// Settings of the method and its schedule; docs/method.md names each symbol.
 struct MethodSettings {
   std::string name = "nesterov";
   std::uint32_t accumulate = 1;  // K or M

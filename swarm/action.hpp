@@ -40,7 +40,7 @@ struct RunBackward {
 };
 /// One optimiser update over what the backwards since the last one have accumulated.
 struct RunUpdate {
-  Version version;                 // before the update: u of METHOD.md, counted from 0
+  Version version;                 // before the update: u of docs/method.md, from 0
   std::uint32_t microbatches = 1;  // accumulated: the gradient is their mean
   double delay_microbatches = 0;   // δ, running mean of this stage's own micro-batches
   double staleness_updates = 0;    // τ, the same in updates

@@ -1,6 +1,6 @@
 // A method is data: which optimiser, which weights a forward and its backward see, when a stage
-// updates, and how staleness corrects momentum and learning rate. METHOD.md has the table; each
-// method is one small file of this folder, listed in registry.cpp.
+// updates, and how staleness corrects momentum and learning rate. docs/method.md has the formulas;
+// each method is one small file of this folder, listed in registry.cpp.
 #pragma once
 
 #include <cstdint>

@@ -8,11 +8,16 @@
 
 namespace brigade::stage {
 
-/// One step, its scalars prepared in double:
-///   g'  = gradient_scale · g                   (mean over micro-batches and clipping in one
-///   factor) p   = p · decay                            (decay = 1 − lr·λ) m   = beta1·m +
-///   (1−beta1)·g'               v = beta2·v + (1−beta2)·g'² den = sqrt(v)·inverse_sqrt_bias2 +
-///   epsilon p  −= (gradient_step·g' + momentum_step·m) / den
+/// One step, its scalars prepared in double. gradient_scale is the mean over the micro-batches and
+/// the clipping in one factor; decay = 1 − lr·λ.
+///
+///     g'  = gradient_scale · g
+///     p   = p · decay
+///     m   = beta1·m + (1−beta1)·g'
+///     v   = beta2·v + (1−beta2)·g'²
+///     den = sqrt(v)·inverse_sqrt_bias2 + epsilon
+///     p  −= (gradient_step·g' + momentum_step·m) / den
+///
 /// The CUDA kernels take the same numbers (cuda/kernels.h).
 struct AdamStep {
   float gradient_scale = 1;
@@ -47,7 +52,7 @@ struct AdamSettings {
 /// Decoupled weight decay; bias correction of both moments (as torch.optim.AdamW).
 AdamStep adamw_scalars(const AdamSettings& settings, OptimizerCounters& counters);
 
-/// METHOD.md, "NAdam, as used" (as torch.optim.NAdam with decoupled weight decay): gradient_step =
+/// docs/method.md (as torch.optim.NAdam with decoupled weight decay): gradient_step =
 /// lr(1−μ_t)/(1−M_t), momentum_step = lr·μ_{t+1}/(1−M_t·μ_{t+1}); m is not divided by 1−β1^t.
 AdamStep nadam_scalars(const AdamSettings& settings, OptimizerCounters& counters);
 
