@@ -99,22 +99,24 @@ Result<> Daemon::start(const StageLibrary& library) {
                                 .listen = listen_,
                                 .tokens_per_microbatch = std::uint64_t{options_.swarm.run.batch} *
                                                          options_.swarm.run.context});
+  for (std::string& note : start_notes_) on_report(Warned{std::move(note)});
+  start_notes_.clear();
   return {};
 }
 
 Result<swarm::StartState> Daemon::find_start() {
-  std::vector<std::string> notes;
-  const auto scanned = checkpoints_.scan(options_.resume_from, notes);
-  for (const std::string& note : notes) spdlog::warn("{}", note);
-  BRIGADE_TRY(scanned);
+  if (auto scanned = checkpoints_.scan(options_.resume_from, start_notes_); !scanned) {
+    for (const std::string& note : start_notes_) spdlog::warn("{}", note);
+    return scanned.error();
+  }
   swarm::StartState known{checkpoints_.sound(), Epoch{}};
   for (const swarm::CheckpointId& one : known.checkpoints)
     known.max_epoch = std::max(known.max_epoch, one.epoch);
   const auto epoch = state_.read_epoch();
   if (epoch.has_error()) {
     if (epoch.error().code != ErrorCode::kCorrupt) return epoch.error();
-    spdlog::warn("{}: going on from epoch {} of the checkpoints", epoch.error().message,
-                 known.max_epoch.value());
+    start_notes_.push_back(fmt::format("{}: going on from epoch {} of the checkpoints",
+                                       epoch.error().message, known.max_epoch.value()));
   } else if (*epoch) {
     known.max_epoch = std::max(known.max_epoch, **epoch);
   }

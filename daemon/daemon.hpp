@@ -106,6 +106,7 @@ class Daemon {
   Engine engine_;
   std::uint64_t eval_batches_ = 0;
   std::optional<Journal> journal_;
+  std::vector<std::string> start_notes_;  // found before there was a journal to take them
   std::optional<Driver> driver_;
   std::unique_ptr<Transport> transport_;
   ControlServer control_;
