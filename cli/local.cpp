@@ -190,7 +190,7 @@ Exit LocalCommand::train() {
     LocalRun run(*folder_, state, *log, *display, start_);
     const Ending ending = run.run(*daemons);
     display.reset();  // the terminal is itself again
-    const bool may_retry = ending.death && is_port_clash(*ending.death) && !state.has_step();
+    const bool may_retry = ending.death && is_port_clash(*ending.death);
     if (!may_retry || attempt == kStartAttempts) {
       return conclude(ending, state, *log, run.seconds());
     }

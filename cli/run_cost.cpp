@@ -128,7 +128,7 @@ std::string describe_needs(const RunNeeds& needs, const std::vector<swarm::Stage
       "{} parameters in {} stage{} ({} block{}), {} of memory a stage, {} of disk",
       in_millions(needs.parameters), split.size(), split.size() == 1 ? "" : "s", blocks,
       blocks == "1" ? "" : "s", in_bytes(needs.stage_memory_bytes), in_bytes(needs.disk_bytes));
-  if (needs.seconds > 0) text += fmt::format(", about {}", in_words(needs.seconds));
+  if (needs.seconds > 0) text += fmt::format(", about {}", in_words(std::max(needs.seconds, 1.0)));
   return text;
 }
 

@@ -47,8 +47,9 @@ class FakeNode final : public control::Control::Service {
   grpc::Status Watch(grpc::ServerContext* context, const control::WatchRequest*,
                      grpc::ServerWriter<control::WatchEvent>* writer) override {
     while (!context->IsCancelled() && !is_stopping_) {
-      if (position_ < swarm_.run.steps || swarm_.run.steps == 0) ++position_;
-      if (node_.stage == 0) write_head_events(writer);
+      const bool has_step = !is_over();
+      if (has_step) ++position_;
+      if (node_.stage == 0) write_head_events(writer, has_step);
       control::WatchEvent event;
       *event.mutable_status() = make_status();
       if (!writer->Write(event)) break;
@@ -67,9 +68,9 @@ class FakeNode final : public control::Control::Service {
   bool is_stopping() const { return is_stopping_; }
 
  private:
-  void write_head_events(grpc::ServerWriter<control::WatchEvent>* writer) {
+  void write_head_events(grpc::ServerWriter<control::WatchEvent>* writer, bool has_step) {
     control::WatchEvent event;
-    if (!is_over()) {
+    if (has_step) {
       control::Step* step = event.mutable_step();
       step->set_position(position_);
       step->set_sequence(position_ - 1);

@@ -58,7 +58,8 @@ class Run:
         self.seconds = seconds
 
     def __str__(self):
-        return f"exit {self.code} after {self.seconds:.1f} s\n--- stdout\n{self.out}\n--- stderr\n{self.err}"
+        return (f"exit {self.code} after {self.seconds:.1f} s\n"
+                f"--- stdout\n{self.out}\n--- stderr\n{self.err}")
 
 
 def is_alive(pid):
@@ -111,9 +112,9 @@ class EndToEndTest(unittest.TestCase):
     def brigade(self, *arguments, program=BRIGADE, timeout=110):
         """Runs to the end."""
         started = time.monotonic()
-        done = subprocess.run([str(program), *map(str, arguments)], cwd=self.folder, timeout=timeout,
-                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                              errors="replace", check=False)
+        done = subprocess.run([str(program), *map(str, arguments)], cwd=self.folder,
+                              timeout=timeout, stdin=subprocess.DEVNULL, capture_output=True,
+                              text=True, errors="replace", check=False)
         return Run(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
 
     def start(self, *arguments, program=BRIGADE):

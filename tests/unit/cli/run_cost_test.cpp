@@ -62,8 +62,8 @@ TEST_CASE("the line before a run names parameters, stages, memory, disk and a gu
   const auto swarm = swarm_of("demo", 4);
   const auto split = plan_split(swarm).value();
   const std::string line = describe_needs(estimate_needs(swarm, split, "cpu", 2), split);
-  for (const char* part :
-       {"0.88 million parameters in 4 stages", "of memory a stage", "of disk", ", about "}) {
+  for (const char* part : {" million parameters in 4 stages (1, 1, 1, 1 blocks)",
+                           "of memory a stage", "of disk", ", about "}) {
     CAPTURE(line, part);
     CHECK(line.find(part) != std::string::npos);
   }
