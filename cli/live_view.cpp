@@ -32,7 +32,9 @@ Line heading_line(const RunState& run, double t, const Style& style) {
   const RunHeading& heading = run.heading();
   const std::string_view dot = style.has_unicode ? " · " : " - ";
   Line line(style);
-  line.add("brigade", Tint::kBold).add(dot).add(fmt::format("{} stages", heading.stages));
+  line.add("brigade", Tint::kBold)
+      .add(dot)
+      .add(fmt::format("{} stage{}", heading.stages, heading.stages == 1 ? "" : "s"));
   line.add(dot).add(heading.method).add(dot);
   line.add(in_millions(heading.parameters) + " parameters");
   line.add(dot).add(fmt::format("seed {}", heading.seed), Tint::kDim);

@@ -128,6 +128,7 @@ std::optional<Exit> LocalCommand::settle_split() {
   const RunNeeds needs =
       estimate_needs(swarm_, *split, device, std::max(1u, std::thread::hardware_concurrency()));
   say("needs  " + describe_needs(needs, *split));
+  if (!flags_.resume.empty()) return std::nullopt;  // its checkpoints are on the disk already
   std::error_code error;
   const auto space = fs::space(folder_->root(), error);
   if (!error && space.available < needs.disk_bytes) {

@@ -112,10 +112,11 @@ std::vector<std::string> describe_sample(const Sample& sample) {
 }
 
 std::vector<std::string> describe_next(const std::string& out, const config::SwarmConfig& swarm) {
+  const std::string nodes =
+      swarm.stages == 1 ? "node-0" : fmt::format("node-0 to node-{}", swarm.stages - 1);
   return {
-      fmt::format("kept in     {} (swarm.toml, loss.csv, events.jsonl, node-0 to node-{} with "
-                  "log and checkpoints)",
-                  out, swarm.stages - 1),
+      fmt::format("kept in     {} (swarm.toml, loss.csv, events.jsonl; log and checkpoints in {})",
+                  out, nodes),
       fmt::format("next        brigade generate {} --prompt \"Love is\"", out),
       fmt::format("            brigade local --resume {} --steps {}", out, 2 * swarm.run.steps),
       fmt::format("            brigade export {} --out my-model   (a Hugging Face folder)", out),

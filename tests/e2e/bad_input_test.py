@@ -111,7 +111,7 @@ class BadFiles(harness.EndToEndTest):
     def test_a_full_disk_stops_the_run_with_its_state_saved(self):
         disk = self.folder / "disk"
         disk.mkdir()
-        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", disk],
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", disk],
                                  capture_output=True, check=False)
         if mounted.returncode != 0:
             self.skipTest(f"SKIPPED: mount: {mounted.stderr.decode().strip()}")

@@ -15,8 +15,8 @@ class Resume(harness.EndToEndTest):
         process = self.start(*self.small_run("out", "--stages", 4, "--steps", 100_000,
                                              "--checkpoint-every", 20, *flags))
         self.wait_for_step("out", at, process)
-        daemons = harness.wait_until(lambda: len(d := self.daemons("out")) == 4 and d, 20, "ids")
-        return process, daemons
+        harness.wait_until(lambda: len(self.daemons("out")) == 4, 30, "all process ids")
+        return process, self.daemons("out")
 
     def resume(self, *flags, steps=STEPS):
         before = len(self.events("out"))
