@@ -158,6 +158,8 @@ RunTotals totals_of(const RunState& state, double seconds) {
   totals.tokens_per_s = state.mean_tokens_per_s();
   if (state.eval()) totals.val_loss = state.eval()->loss();
   for (const control::NodeStatus& node : state.nodes()) {
+    // Also where nothing was left to do: a resume of a finished run reports no step.
+    if (node.stage() == 0) totals.microbatches = std::max(totals.microbatches, node.position());
     totals.retried_microbatches += node.repeats();
     totals.lost_microbatches =
         std::max(totals.lost_microbatches, node.drawn() - std::min(node.drawn(), node.applied()));

@@ -6,7 +6,7 @@ import signal
 
 import harness
 
-STEPS = 400
+MORE_STEPS = 100
 
 
 class Resume(harness.EndToEndTest):
@@ -18,22 +18,22 @@ class Resume(harness.EndToEndTest):
         harness.wait_until(lambda: len(self.daemons("out")) == 4, 30, "all process ids")
         return process, self.daemons("out")
 
-    def resume(self, *flags, steps=STEPS):
+    def resume(self, *flags, steps):
         before = len(self.events("out"))
         run = self.brigade("local", "--resume", "out", "--steps", steps, "--device", "cpu",
                            "--threads", 1, *flags)
         return run, self.events("out")[before:]
 
-    def check_continued(self, run, events):
-        """From a checkpoint to the last step, each micro-batch once, judged as the checkpoint is."""
+    def check_continued(self, run, events, last):
+        """From a checkpoint to the last step, each micro-batch once."""
         self.assert_ended(run, 0)
         first = next(event for event in events if event["event"] == "eval")
         position = first["microbatch"]
         steps = [event["microbatch"] for event in events if event["event"] == "step"]
-        self.assertEqual(steps, list(range(position + 1, STEPS + 1)))
+        self.assertEqual(steps, list(range(position + 1, last + 1)))
         done = events[-1]
         self.assertEqual((done["event"], done["microbatches"], done["lost_microbatches"]),
-                         ("done", STEPS, 0))
+                         ("done", last, 0))
         return position, first["val_loss"]
 
     def eval(self, *flags):
@@ -50,8 +50,9 @@ class Resume(harness.EndToEndTest):
         self.assert_gone(daemons.values())
 
         checkpoint = self.eval()
-        resumed, events = self.resume()
-        position, loss = self.check_continued(resumed, events)
+        last = checkpoint["microbatch"] + MORE_STEPS
+        resumed, events = self.resume(steps=last)
+        position, loss = self.check_continued(resumed, events, last)
         self.assertEqual(position, checkpoint["microbatch"])
         self.assertGreaterEqual(position, 20)
         self.assertAlmostEqual(loss, checkpoint["val_loss"], delta=1e-5)
@@ -66,7 +67,7 @@ class Resume(harness.EndToEndTest):
         self.assert_gone(daemons.values(), seconds=0.1)
         stopped_at = self.events("out", "done")[-1]["microbatches"]
 
-        resumed, events = self.resume(steps=max(STEPS, stopped_at + 50))
+        resumed, events = self.resume(steps=stopped_at + MORE_STEPS)
         self.assert_ended(resumed, 0)
         first = next(event for event in events if event["event"] == "eval")
         self.assertEqual(first["microbatch"], stopped_at)  # drained: nothing is done again
