@@ -9,12 +9,13 @@
 #include "config/node_config.hpp"
 #include "config/swarm_config.hpp"
 #include "tests/catch.hpp"
+#include "tests/tests_folder.hpp"
 
 using namespace brigade::config;
 
 namespace {
 
-const std::string kDocument = BRIGADE_TESTS_DIR "/../docs/configuration.md";
+const std::string kDocument = brigade::test::tests_folder() + "/../docs/configuration.md";
 
 std::string read_document() {
   std::ifstream in(kDocument, std::ios::binary);

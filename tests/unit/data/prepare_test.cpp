@@ -8,6 +8,7 @@
 #include "stage_runtime/data/tokenizer.hpp"
 #include "tests/catch.hpp"
 #include "tests/temporary_folder.hpp"
+#include "tests/tests_folder.hpp"
 
 using namespace brigade;
 using namespace brigade::stage;
@@ -178,7 +179,8 @@ TEST_CASE("a sentencepiece model goes with the data that it made") {
   const test::TemporaryFolder folder;
   folder.write("in/text", "a bucket brigade is a line\nof volunteers that passes water\n");
   const Prepared prepared = prepare(
-      folder, {.tokenizer = BRIGADE_TESTS_DIR "/unit/data/small.model", .validation_share = 0.5});
+      folder,
+      {.tokenizer = test::tests_folder() + "/unit/data/small.model", .validation_share = 0.5});
   CHECK(prepared.train == "a bucket brigade is a line\n");
   CHECK(prepared.report.train_tokens < prepared.train.size());
   CHECK(fs::exists(folder / "out/small.model"));

@@ -4,13 +4,14 @@
 
 #include "tests/catch.hpp"
 #include "tests/temporary_folder.hpp"
+#include "tests/tests_folder.hpp"
 
 using namespace brigade;
 using namespace brigade::stage;
 
 namespace {
 
-const std::string kModel = BRIGADE_TESTS_DIR "/unit/data/small.model";
+const std::string kModel = test::tests_folder() + "/unit/data/small.model";
 
 }  // namespace
 

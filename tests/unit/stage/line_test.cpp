@@ -4,6 +4,7 @@
 
 #include "stage_runtime/language_model.hpp"
 #include "stage_runtime/safetensors.hpp"
+#include "tests/tests_folder.hpp"
 #include "tests/unit/stage/fixtures.hpp"
 #include "tests/unit/weights/fixtures.hpp"
 
@@ -144,7 +145,8 @@ TEST_CASE("a model read back from checkpoints or their export has the line's los
 }
 
 TEST_CASE("the golden model has the golden logits at every position") {
-  const std::filesystem::path golden = std::filesystem::path(BRIGADE_TESTS_DIR) / "vectors/golden";
+  const std::filesystem::path golden =
+      std::filesystem::path(test::tests_folder()) / "vectors/golden";
   const auto model = must(LanguageModel::load(must(find_model(golden / "model")), "cpu", 1));
   const auto expected = must(SafetensorsFile::open(golden / "forward_mb0.safetensors"));
   const TensorEntry* entry = expected.header().find("logits");

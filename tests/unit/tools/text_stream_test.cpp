@@ -4,6 +4,7 @@
 
 #include "base/utf8.hpp"
 #include "tests/catch.hpp"
+#include "tests/tests_folder.hpp"
 
 using namespace brigade;
 using namespace brigade::stage;
@@ -52,7 +53,7 @@ TEST_CASE("whatever a model writes is sound text and leaves the terminal alone")
 }
 
 TEST_CASE("pieces keep the spaces between them") {
-  const auto model = Tokenizer::make(BRIGADE_TESTS_DIR "/unit/data/small.model").value();
+  const auto model = Tokenizer::make(test::tests_folder() + "/unit/data/small.model").value();
   const std::string text = "a bucket \xe2\x82\xac brigade is a line";
   const auto ids = model->encode(text);
   CHECK(stream(*model, ids) == text);
