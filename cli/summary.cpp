@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::chrono::seconds kSampleTimeout{120};
 constexpr const char* kSampleTokens = "600";
-constexpr const char* kSampleTemperature = "0.7";
+constexpr const char* kSampleTemperature = "0.5";  // a small model rambles at more
 
 Result<std::string> training_text(const std::string& train) {
   BRIGADE_ASSIGN(const stage::TokenFile file, stage::TokenFile::open(train, false));

@@ -19,7 +19,7 @@ constexpr std::array kPresets{
            .model = {.context = 64, .width = 128, .blocks = 4, .heads = 4},
            .batch = 4,  // updates count, not tokens: docs/method.md, "What is known"
            .learning_rate = 1e-3,
-           .steps = 5000},
+           .steps = 6000},
     Preset{.name = "small",
            .meaning = "11 M parameters: an hour on a CPU, minutes on a GPU",
            .model = {.context = 256, .width = 384, .blocks = 6, .heads = 6},
