@@ -164,6 +164,7 @@ RunTotals totals_of(const RunState& state, double seconds) {
     totals.lost_microbatches =
         std::max(totals.lost_microbatches, node.drawn() - std::min(node.drawn(), node.applied()));
   }
+  totals.tokens = std::max(totals.tokens, state.tokens_at(totals.microbatches));
   return totals;
 }
 

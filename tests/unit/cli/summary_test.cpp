@@ -74,4 +74,14 @@ TEST_CASE("totals count what was lost and what was sent again") {
   CHECK_FALSE(totals.val_loss);
 }
 
+TEST_CASE("a finished run that is resumed counts what it has, without a step to go by") {
+  RunState run({.stages = 1, .method = "nesterov", .steps = 10, .microbatch_tokens = 64});
+  control::WatchEvent event;
+  event.mutable_status()->set_node("aa");
+  event.mutable_status()->set_position(10);
+  run.on_event(0, 0, event);
+  CHECK(totals_of(run, 1).microbatches == 10);
+  CHECK(totals_of(run, 1).tokens == 640);
+}
+
 }  // namespace brigade::cli
