@@ -1,4 +1,4 @@
-// brigade-stage prepare: `brigade data prepare` with a sentencepiece model, and the same output.
+// brigade-stage prepare: `brigade data prepare` with a sentencepiece model; --json prints the same.
 #include "stage_runtime/data/prepare.hpp"
 
 #include <fmt/format.h>
