@@ -303,16 +303,16 @@ std::vector<Case> all_cases(const Hello& hello) {
   return cases;
 }
 
-grpc::ByteBuffer nan_forward(std::uint32_t epoch, std::uint32_t batch, std::uint32_t tokens,
-                             std::uint32_t width) {
+grpc::ByteBuffer nan_forward(std::uint32_t epoch, std::uint64_t sequence, std::uint32_t batch,
+                             std::uint32_t tokens, std::uint32_t width) {
   const std::size_t values = std::size_t{batch} * tokens * width;
   std::vector<float> tensor(values, std::numeric_limits<float>::quiet_NaN());
   std::string payload(reinterpret_cast<const char*>(tensor.data()), values * sizeof(float));
   payload.append(std::size_t{batch} * (tokens + 1) * 4, '\0');  // token 0 everywhere
   wire::FrameHeader header = honest_forward();
   header.mutable_forward()->mutable_id()->set_epoch(epoch);
-  header.mutable_forward()->mutable_id()->set_sequence(0);
-  header.mutable_forward()->set_group_first(0);
+  header.mutable_forward()->mutable_id()->set_sequence(sequence);
+  header.mutable_forward()->set_group_first(sequence);
   wire::PayloadHeader& plan = *header.mutable_payload();
   plan.set_bytes(payload.size());
   plan.set_xxh3(checksum_of(payload));

@@ -27,8 +27,8 @@ struct Case {
 std::vector<Case> all_cases(const daemon::Hello& hello);
 
 /// A whole, honest forward whose tensor holds NaN: the link carries it, the engine must refuse it.
-grpc::ByteBuffer nan_forward(std::uint32_t epoch, std::uint32_t batch, std::uint32_t tokens,
-                             std::uint32_t width);
+grpc::ByteBuffer nan_forward(std::uint32_t epoch, std::uint64_t sequence, std::uint32_t batch,
+                             std::uint32_t tokens, std::uint32_t width);
 
 /// One raw stream to a node, without any of the manners of daemon/stream.cpp.
 class RawLink {

@@ -14,7 +14,7 @@
 namespace brigade::hostile {
 namespace {
 
-constexpr std::chrono::seconds kPatience{10};
+constexpr std::chrono::seconds kPatience{20};  // longer than a node's with a peer
 
 struct Arguments {
   std::string node;      // host:port
@@ -25,6 +25,7 @@ struct Arguments {
   std::string mode;
   std::vector<std::uint32_t> shape{8, 128, 128};
   std::uint32_t epoch = 1;
+  std::uint64_t sequence = 0;
 };
 
 bool read_hex(const std::string& text, NodeId& id) {
@@ -59,8 +60,8 @@ int report(RawLink& link, const std::string& expected) {
 /// An honest hello, then a tensor of NaN: prints the receipts that come back for a while.
 int send_nan(RawLink& link, const daemon::Hello& hello, const Arguments& arguments) {
   link.send(daemon::encode_frame(hello));
-  link.send(
-      nan_forward(arguments.epoch, arguments.shape[0], arguments.shape[1], arguments.shape[2]));
+  link.send(nan_forward(arguments.epoch, arguments.sequence, arguments.shape[0], arguments.shape[1],
+                        arguments.shape[2]));
   while (auto frame = link.receive(kPatience)) {
     const auto* message = std::get_if<swarm::Message>(&frame->body);
     const auto* receipt = message ? std::get_if<swarm::Receipt>(message) : nullptr;
@@ -137,6 +138,7 @@ int main(int argc, char** argv) {
   app.add_option("--mode", arguments.mode, "what to do wrong")->required();
   app.add_option("--shape", arguments.shape, "batch tokens width of nan-tensor")->expected(3);
   app.add_option("--epoch", arguments.epoch, "epoch of nan-tensor");
+  app.add_option("--sequence", arguments.sequence, "micro-batch of nan-tensor");
   CLI11_PARSE(app, argc, argv);
   return brigade::hostile::run(arguments);
 }
