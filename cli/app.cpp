@@ -21,10 +21,7 @@ int run(int argc, char** argv) {
   app.formatter(std::make_shared<HelpFormatter>());
   add_local(app, chosen);
   add_status(app, chosen);
-  add_data(app, chosen);
-  add_eval(app, chosen);
-  add_generate(app, chosen);
-  add_export(app, chosen);
+  add_stage_commands(app, chosen, std::span(argv, static_cast<std::size_t>(argc)).subspan(1));
   app.footer(
       "Start here:\n"
       "  brigade local                     train a small model on this machine\n"

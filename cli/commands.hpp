@@ -1,9 +1,10 @@
-// The commands of `brigade`, one file each. A command's add_…() describes it to the parser and sets
+// The commands of `brigade`. A command's add_…() describes it to the parser and sets
 // `chosen` when the user has picked it; what it does runs only after all flags were parsed.
 #pragma once
 
 #include <CLI/CLI.hpp>
 #include <functional>
+#include <span>
 
 #include "cli/exit.hpp"
 
@@ -13,9 +14,7 @@ using Chosen = std::function<Exit()>;
 
 void add_local(CLI::App& app, Chosen& chosen);
 void add_status(CLI::App& app, Chosen& chosen);
-void add_data(CLI::App& app, Chosen& chosen);
-void add_eval(CLI::App& app, Chosen& chosen);
-void add_generate(CLI::App& app, Chosen& chosen);
-void add_export(CLI::App& app, Chosen& chosen);
+/// data prepare, eval, generate, export. `words`: the command line behind the program's name.
+void add_stage_commands(CLI::App& app, Chosen& chosen, std::span<char*> words);
 
 }  // namespace brigade::cli

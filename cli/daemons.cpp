@@ -24,7 +24,7 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr std::chrono::seconds kIdentityTimeout{30};
+constexpr std::chrono::seconds kIdentityTimeout{120};
 
 // Processes that share cores wait passively: OpenMP threads that spin would take the core that the
 // neighbouring stage needs.

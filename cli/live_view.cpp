@@ -6,7 +6,7 @@
 #include <array>
 #include <cmath>
 
-#include "cli/figures.hpp"
+#include "base/figures.hpp"
 
 namespace brigade::cli {
 

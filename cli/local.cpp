@@ -9,7 +9,7 @@
 #include "cli/commands.hpp"
 #include "cli/daemons.hpp"
 #include "cli/display.hpp"
-#include "cli/figures.hpp"
+#include "base/figures.hpp"
 #include "cli/interrupts.hpp"
 #include "cli/local_flags.hpp"
 #include "cli/local_run.hpp"

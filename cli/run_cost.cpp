@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "cli/figures.hpp"
+#include "base/figures.hpp"
 
 namespace brigade::cli {
 

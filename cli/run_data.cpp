@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "cli/figures.hpp"
+#include "base/figures.hpp"
 #include "stage_runtime/data/prepare.hpp"
 #include "stage_runtime/data/token_file.hpp"
 

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "cli/commands.hpp"
-#include "cli/figures.hpp"
+#include "base/figures.hpp"
 #include "cli/node_watch.hpp"
 #include "cli/run_folder.hpp"
 #include "cli/status_table.hpp"

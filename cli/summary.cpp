@@ -6,7 +6,7 @@
 
 #include "base/utf8.hpp"
 #include "cli/child.hpp"
-#include "cli/figures.hpp"
+#include "base/figures.hpp"
 #include "stage_runtime/data/token_file.hpp"
 #include "stage_runtime/data/tokenizer.hpp"
 #include "stage_runtime/data/yardstick.hpp"

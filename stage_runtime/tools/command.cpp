@@ -4,8 +4,6 @@
 #include <csignal>
 #include <cstdio>
 
-#include "base/limits.hpp"
-
 namespace brigade::stage {
 namespace {
 
@@ -23,26 +21,8 @@ void print_line(const char* prefix, std::string message) {
 
 }  // namespace
 
-void ModelFlags::add_to(CLI::App& command) {
-  command.add_option("DIR", folder, "folder of a run (--out), or of *.safetensors files")
-      ->required();
-  command
-      .add_option("--checkpoint", position,
-                  "micro-batch that the checkpoint stands at (default: the newest sound one)")
-      ->type_name("N");
-  command.add_flag("--json", prints_json, "one JSON object");
-}
-
-void ModelFlags::add_device_to(CLI::App& command) {
-  command.add_option("--device", device, "where to compute (default: auto)")
-      ->type_name("auto|cpu|cuda:N");
-  command.add_option("--threads", threads, "compute threads (default: all cores)")
-      ->type_name("N")
-      ->check(CLI::Range(std::uint32_t{1}, limits::kMaxThreads));
-}
-
-Result<RunModel> ModelFlags::find() const {
-  BRIGADE_ASSIGN(RunModel run, find_run_model(folder, position));
+Result<RunModel> find_model(const ModelFlags& flags) {
+  BRIGADE_ASSIGN(RunModel run, find_run_model(flags.folder, flags.position));
   for (const std::string& note : run.notes) print_note(note);
   return run;
 }

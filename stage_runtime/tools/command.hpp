@@ -1,13 +1,11 @@
-// What the commands of brigade-stage share: exit codes of the contract, flags, error lines.
+// What the commands of brigade-stage share: exit codes of the contract, error lines.
 #pragma once
 
-#include <CLI/CLI.hpp>
-#include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 
 #include "base/result.hpp"
+#include "stage_runtime/commands/flags.hpp"
 #include "stage_runtime/tools/run_model.hpp"
 
 namespace brigade::stage {
@@ -20,19 +18,8 @@ inline constexpr int kInterrupted = 130;
 /// Runs after all flags were parsed; returns the exit code or the error to print.
 using Chosen = std::function<Result<int>()>;
 
-/// Flags of every command.
-struct ModelFlags {
-  std::string folder;
-  std::optional<std::uint64_t> position;
-  std::string device = "auto";
-  std::uint32_t threads = 0;  // all cores
-  bool prints_json = false;
-
-  void add_to(CLI::App& command);
-  void add_device_to(CLI::App& command);
-  /// find_run_model(), its notes on stderr.
-  Result<RunModel> find() const;
-};
+/// find_run_model(), its notes on stderr.
+Result<RunModel> find_model(const ModelFlags& flags);
 
 /// One line on stderr.
 void print_error(const std::string& message);

@@ -8,7 +8,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
-#include "base/limits.hpp"
 #include "stage_runtime/data/token_file.hpp"
 #include "stage_runtime/tools/command.hpp"
 
@@ -16,13 +15,6 @@ namespace brigade::stage {
 namespace {
 
 constexpr std::uint32_t kDefaultBatch = 8;
-
-struct EvalFlags : ModelFlags {
-  std::string data;
-  std::uint64_t batches = 0;  // all
-  std::optional<std::uint32_t> batch;
-  std::optional<std::uint32_t> context;
-};
 
 struct Sizes {
   std::uint32_t batch = 0;    // B
@@ -117,7 +109,7 @@ void print(const EvalFlags& flags, const RunModel& run, const TokenManifest& man
 
 Result<int> evaluate(const EvalFlags& flags) {
   const auto start = std::chrono::steady_clock::now();
-  BRIGADE_ASSIGN(const RunModel run, flags.find());
+  BRIGADE_ASSIGN(const RunModel run, find_model(flags));
   BRIGADE_ASSIGN(const auto file, data_file(flags, run));
   BRIGADE_ASSIGN(const Sizes shape, sizes(flags, run));
   BRIGADE_ASSIGN(const TokenFile tokens, open_data(file, shape, run.files.model));
@@ -135,25 +127,9 @@ Result<int> evaluate(const EvalFlags& flags) {
 
 void add_eval(CLI::App& app, Chosen& chosen) {
   const auto flags = std::make_shared<EvalFlags>();
-  CLI::App* command = app.add_subcommand("eval", "Judge a checkpoint on the validation split");
-  flags->add_to(*command);
-  command
-      ->add_option("--data", flags->data,
-                   "token file, or a folder with val.bin (default: the run's own)")
-      ->type_name("FILE|DIR");
-  command->add_option("--batches", flags->batches, "batches to judge on (default, and 0: all)")
-      ->type_name("N");
-  command->add_option("--batch", flags->batch, "sequences a batch (default: the run's, else 8)")
-      ->type_name("B")
-      ->check(CLI::Range(std::uint32_t{1}, limits::kMaxBatch));
-  command
-      ->add_option("--context", flags->context,
-                   "tokens a sequence (default: the run's, else the model's longest)")
-      ->type_name("T")
-      ->check(CLI::Range(std::uint32_t{1}, limits::kMaxContext));
-  flags->add_device_to(*command);
-  command->footer("Example: brigade eval brigade-out --checkpoint 2000 --json");
-  command->callback([flags, &chosen] { chosen = [flags] { return evaluate(*flags); }; });
+  add_command(app, *flags)->callback([flags, &chosen] {
+    chosen = [flags] { return evaluate(*flags); };
+  });
 }
 
 }  // namespace brigade::stage

@@ -13,10 +13,6 @@ namespace {
 
 constexpr std::size_t kMaxTokenizerBytes = 256u * 1024 * 1024;
 
-struct ExportFlags : ModelFlags {
-  std::string out;
-};
-
 /// Copies a sentencepiece model beside the weights. The name for the note; empty if the tokeniser
 /// is not known, which is no reason to keep the weights back.
 Result<std::string> place_tokenizer(const RunModel& run, const std::filesystem::path& out) {
@@ -48,7 +44,7 @@ void print(const ExportFlags& flags, const RunModel& run, const std::string& tok
 }
 
 Result<int> export_model(const ExportFlags& flags) {
-  BRIGADE_ASSIGN(const RunModel run, flags.find());
+  BRIGADE_ASSIGN(const RunModel run, find_model(flags));
   const std::filesystem::path out = flags.out;
   std::error_code error;
   if (std::filesystem::equivalent(out, run.folder, error)) {
@@ -67,12 +63,9 @@ Result<int> export_model(const ExportFlags& flags) {
 
 void add_export(CLI::App& app, Chosen& chosen) {
   const auto flags = std::make_shared<ExportFlags>();
-  CLI::App* command =
-      app.add_subcommand("export", "Write a checkpoint as a folder that transformers loads");
-  flags->add_to(*command);
-  command->add_option("--out", flags->out, "folder to write")->required()->type_name("DIR");
-  command->footer("Example: brigade export brigade-out --out my-model");
-  command->callback([flags, &chosen] { chosen = [flags] { return export_model(*flags); }; });
+  add_command(app, *flags)->callback([flags, &chosen] {
+    chosen = [flags] { return export_model(*flags); };
+  });
 }
 
 }  // namespace brigade::stage

@@ -2,7 +2,6 @@
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -17,26 +16,7 @@
 namespace brigade::stage {
 namespace {
 
-constexpr std::uint64_t kMaxGenerated = 1'000'000;  // tokens
 constexpr std::size_t kMaxPromptBytes = 1024 * 1024;
-constexpr double kMaxTemperature = 100;
-
-struct GenerateFlags : ModelFlags {
-  std::string prompt;
-  std::string tokenizer;
-  std::uint64_t tokens = 200;
-  std::uint64_t seed = 1;
-  SamplingOptions sampling;
-};
-
-/// Unlike CLI::Range, refuses what is no number.
-std::string check_temperature(const std::string& text) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  const bool is_number = error == std::errc{} && end == text.data() + text.size();
-  if (is_number && value >= 0 && value <= kMaxTemperature) return {};
-  return fmt::format("{}: must be a number from 0 to {}", text, kMaxTemperature);
-}
 
 struct Written {
   std::string text;
@@ -75,11 +55,12 @@ Result<Written> write(const GenerateFlags& flags, LanguageModel& model, const To
                       std::vector<std::int32_t> ids) {
   const auto start = std::chrono::steady_clock::now();
   Random random(mix_seed(flags.seed));
+  const SamplingOptions sampling{.temperature = flags.temperature, .top_k = flags.top_k};
   TextStream stream(tokenizer, ids);
   Written written;
   while (written.tokens < flags.tokens && !is_interrupted()) {
     BRIGADE_ASSIGN(const std::vector<float> scores, model.logits(ids));
-    BRIGADE_ASSIGN(const std::int32_t id, sample_token(scores, flags.sampling, random));
+    BRIGADE_ASSIGN(const std::int32_t id, sample_token(scores, sampling, random));
     ids.push_back(id);
     ++written.tokens;
     const std::string text = stream.push(id);
@@ -97,16 +78,15 @@ Result<Written> write(const GenerateFlags& flags, LanguageModel& model, const To
 
 void print_json(const GenerateFlags& flags, const RunModel& run, const Written& written) {
   nlohmann::ordered_json json{
-      {"prompt", shown_text(flags.prompt)}, {"text", written.text},
-      {"tokens", written.tokens},           {"temperature", flags.sampling.temperature},
-      {"top_k", flags.sampling.top_k},      {"seed", flags.seed},
+      {"prompt", shown_text(flags.prompt)}, {"text", written.text}, {"tokens", written.tokens},
+      {"temperature", flags.temperature},   {"top_k", flags.top_k}, {"seed", flags.seed},
       {"seconds", written.seconds}};
   if (run.files.checkpoint) json["microbatch"] = run.files.checkpoint->position;
   std::puts(json.dump().c_str());
 }
 
 Result<int> generate(const GenerateFlags& flags) {
-  BRIGADE_ASSIGN(const RunModel run, flags.find());
+  BRIGADE_ASSIGN(const RunModel run, find_model(flags));
   BRIGADE_ASSIGN(const auto tokenizer, find_tokenizer(run, flags.tokenizer));
   BRIGADE_ASSIGN(auto ids, prompt_ids(flags, run, *tokenizer));
   BRIGADE_ASSIGN(const auto model, LanguageModel::load(run.files, flags.device, flags.threads));
@@ -120,34 +100,9 @@ Result<int> generate(const GenerateFlags& flags) {
 
 void add_generate(CLI::App& app, Chosen& chosen) {
   const auto flags = std::make_shared<GenerateFlags>();
-  CLI::App* command = app.add_subcommand("generate", "Let a checkpoint write text");
-  flags->add_to(*command);
-  command->add_option("--prompt", flags->prompt, "text to go on from (default: a new line)")
-      ->type_name("TEXT");
-  command->add_option("--tokens", flags->tokens, "tokens to write")
-      ->type_name("N")
-      ->capture_default_str()
-      ->check(CLI::Range(std::uint64_t{1}, kMaxGenerated));
-  command
-      ->add_option("--temperature", flags->sampling.temperature,
-                   "0: always the likeliest token; 1: as the model says")
-      ->type_name("X")
-      ->capture_default_str()
-      ->check(CLI::Validator(check_temperature, ""));
-  command
-      ->add_option("--top-k", flags->sampling.top_k,
-                   "only the K likeliest tokens (default, and 0: all)")
-      ->type_name("K");
-  command->add_option("--seed", flags->seed, "the same seed, the same text")
-      ->type_name("S")
-      ->capture_default_str();
-  command
-      ->add_option("--tokenizer", flags->tokenizer,
-                   "bytes, or a sentencepiece model (default: the one it was trained with)")
-      ->type_name("bytes|FILE");
-  flags->add_device_to(*command);
-  command->footer("Example: brigade generate brigade-out --prompt \"Love is\" --top-k 40");
-  command->callback([flags, &chosen] { chosen = [flags] { return generate(*flags); }; });
+  add_command(app, *flags)->callback([flags, &chosen] {
+    chosen = [flags] { return generate(*flags); };
+  });
 }
 
 }  // namespace brigade::stage

@@ -10,12 +10,12 @@
 namespace brigade::stage {
 namespace {
 
-struct ScoresFlags : ModelFlags {
+struct ScoresFlags : ModelFlags, DeviceFlags {
   std::vector<std::uint32_t> ids;
 };
 
 Result<int> scores(const ScoresFlags& flags) {
-  BRIGADE_ASSIGN(const RunModel run, flags.find());
+  BRIGADE_ASSIGN(const RunModel run, find_model(flags));
   for (const std::uint32_t id : flags.ids) {
     if (id < run.files.model.vocabulary) continue;
     return make_error(ErrorCode::kBadInput, fmt::format("--ids: {} is past the vocabulary of {}",
@@ -37,12 +37,12 @@ Result<int> scores(const ScoresFlags& flags) {
 void add_scores(CLI::App& app, Chosen& chosen) {
   const auto flags = std::make_shared<ScoresFlags>();
   CLI::App* command = app.add_subcommand("scores", "Show a checkpoint's logits of the next token");
-  flags->add_to(*command);
+  add_model_flags(*command, *flags);
   command->add_option("--ids", flags->ids, "token ids that come before, with commas")
       ->required()
       ->delimiter(',')
       ->type_name("A,B,…");
-  flags->add_device_to(*command);
+  add_device_flags(*command, *flags);
   command->callback([flags, &chosen] { chosen = [flags] { return scores(*flags); }; });
 }
 

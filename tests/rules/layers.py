@@ -8,10 +8,12 @@ MAY_INCLUDE = {
     "swarm": ("base",),
     "sim": ("base", "swarm"),
     "stage_runtime/data": ("base",),
-    "stage_runtime/tools": ("base", "config", "stage_runtime", "stage_runtime/data"),
+    "stage_runtime/commands": ("base", "config"),
+    "stage_runtime/tools": ("base", "config", "stage_runtime", "stage_runtime/commands",
+                            "stage_runtime/data"),
     "stage_runtime": ("base", "stage_runtime/data"),
     "daemon": ("base", "config", "swarm", "stage_runtime", "stage_runtime/data", "proto"),
-    "cli": ("base", "config", "swarm", "stage_runtime/data", "proto"),
+    "cli": ("base", "config", "swarm", "stage_runtime/commands", "stage_runtime/data", "proto"),
 }
 # Tests and benches may look at everything.
 FREE_ROOMS = ("tests", "bench")
@@ -34,6 +36,7 @@ BANNED_INCLUDES = {
               "the core is pure: events in, actions out; pass what you need in an event"),
     "sim": (NETWORK + TORCH + PURE, "the simulator replays bit for bit: base/ and swarm/ only"),
     "stage_runtime": (NETWORK, "stage_runtime/ knows no sockets: daemon/ carries its bytes"),
+    "stage_runtime/commands": (NETWORK + TORCH, "flags need no torch: the CLI links them"),
     "stage_runtime/data": (NETWORK + TORCH, "token data needs no torch: the CLI links it"),
     "daemon": (TORCH, "only stage_runtime/ includes torch: use the facade stage_runtime/stage.hpp"),
     "cli": (TORCH, "the CLI starts without torch: put it behind brigade-stage"),

@@ -27,7 +27,7 @@ double mean_loss(Stage& stage, std::span<const std::int32_t> tokens) {
 /// The same stage with its weights moved by `distance` along `direction`.
 void move_weights(Stage& stage, const Snapshot& start, std::span<const double> direction,
                   double distance, const TemporaryFolder& folder) {
-  Snapshot moved{start.model, start.slice, start.method, start.layout, {}, {}, {}};
+  Snapshot moved{start.model, start.slice, start.method, start.optimizer, start.layout, {}, {}, {}};
   moved.weights = HostBuffer(start.layout.buffer_size());
   for (HostBuffer& moment : moved.moments) moment = HostBuffer(start.layout.buffer_size());
   for (std::size_t i = 0; i < direction.size(); ++i) {

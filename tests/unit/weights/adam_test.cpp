@@ -21,7 +21,7 @@ std::vector<float> random_values(std::size_t size, std::uint64_t seed) {
 struct NaiveElement {
   double p = 0, m = 0, v = 0, mu_product = 1;
 
-  void nadam(double g, const AdamSettings& s, int t) {
+  void nadam(double g, const StepSettings& s, int t) {
     p -= s.learning_rate * s.weight_decay * p;
     const double mu = s.beta1 * (1 - 0.5 * std::pow(0.96, t * s.momentum_decay));
     const double mu_next = s.beta1 * (1 - 0.5 * std::pow(0.96, (t + 1) * s.momentum_decay));
@@ -32,7 +32,7 @@ struct NaiveElement {
     p -= s.learning_rate * (1 - mu) / (1 - mu_product) * g / den;
     p -= s.learning_rate * mu_next / (1 - mu_product * mu_next) * m / den;
   }
-  void adamw(double g, const AdamSettings& s, int t) {
+  void adamw(double g, const StepSettings& s, int t) {
     p -= s.learning_rate * s.weight_decay * p;
     m = s.beta1 * m + (1 - s.beta1) * g;
     v = s.beta2 * v + (1 - s.beta2) * g * g;
@@ -53,7 +53,7 @@ double largest_error(const Naive& naive_step, const Scalars& scalars) {
   for (std::size_t i = 0; i < kSize; ++i) naive[i].p = p[i];
   OptimizerCounters counters;
   for (int t = 1; t <= kSteps; ++t) {
-    const AdamSettings settings{.learning_rate = 1e-3 * t,
+    const StepSettings settings{.learning_rate = 1e-3 * t,
                                 .beta1 = 0.9 + 0.003 * t,
                                 .beta2 = 0.999,
                                 .epsilon = 1e-8,
@@ -74,7 +74,7 @@ double largest_error(const Naive& naive_step, const Scalars& scalars) {
 
 TEST_CASE("NAdam follows the method's formulas while momentum and rate change") {
   const double error =
-      largest_error([](NaiveElement& element, double g, const AdamSettings& settings,
+      largest_error([](NaiveElement& element, double g, const StepSettings& settings,
                        int t) { element.nadam(g, settings, t); },
                     nadam_scalars);
   CHECK(error < 2e-6);
@@ -83,11 +83,11 @@ TEST_CASE("NAdam follows the method's formulas while momentum and rate change") 
 TEST_CASE("AdamW follows the method's formulas") {
   // The naive form takes β1^t; the product takes Π β1, the same where β1 is constant.
   const double error = largest_error(
-      [](NaiveElement& element, double g, AdamSettings settings, int t) {
+      [](NaiveElement& element, double g, StepSettings settings, int t) {
         settings.beta1 = 0.9;
         element.adamw(g, settings, t);
       },
-      [](AdamSettings settings, OptimizerCounters& counters) {
+      [](StepSettings settings, OptimizerCounters& counters) {
         settings.beta1 = 0.9;
         return adamw_scalars(settings, counters);
       });
@@ -100,7 +100,7 @@ TEST_CASE("a parameter that never had a gradient only decays") {
   std::vector<float> m{0.0F};
   std::vector<float> v{0.0F};
   OptimizerCounters counters;
-  const AdamSettings settings{.learning_rate = 0.1, .weight_decay = 0.01};
+  const StepSettings settings{.learning_rate = 0.1, .weight_decay = 0.01};
   adam_pass(p.data(), g.data(), m.data(), v.data(), 1, nadam_scalars(settings, counters));
   CHECK(p[0] == Approx(0.999));
 }
@@ -108,7 +108,7 @@ TEST_CASE("a parameter that never had a gradient only decays") {
 TEST_CASE("zeros stay zero, so that gaps between parameters do") {
   std::vector<float> buffers(4 * 16);
   OptimizerCounters counters;
-  const AdamSettings settings{.learning_rate = 0.1, .weight_decay = 0.01, .momentum_decay = 0.004};
+  const StepSettings settings{.learning_rate = 0.1, .weight_decay = 0.01, .momentum_decay = 0.004};
   for (int t = 0; t < 5; ++t) {
     adam_pass(buffers.data(), buffers.data() + 16, buffers.data() + 32, buffers.data() + 48, 16,
               nadam_scalars(settings, counters));

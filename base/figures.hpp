@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <string>
 
-namespace brigade::cli {
+namespace brigade {
 
 std::string with_commas(std::uint64_t value);  // "1,234,567"
 std::string in_millions(std::uint64_t value);  // "842", "12.3 thousand", "0.84 million"
@@ -12,4 +12,4 @@ std::string in_bytes(std::uint64_t bytes);     // "512 B", "3.4 MB", "1.2 GB"; p
 std::string in_words(double seconds);          // "45 s", "1 min 35 s", "2 h 05 min"
 std::string as_clock(double seconds);          // "1:23", "1:02:03"
 
-}  // namespace brigade::cli
+}  // namespace brigade

@@ -1,8 +1,8 @@
-#include "cli/figures.hpp"
+#include "base/figures.hpp"
 
 #include "tests/catch.hpp"
 
-namespace brigade::cli {
+namespace brigade {
 
 TEST_CASE("counts are grouped by thousands") {
   CHECK(with_commas(0) == "0");
@@ -40,4 +40,4 @@ TEST_CASE("times are said as people say them, and never negative") {
   CHECK(as_clock(3723) == "1:02:03");
 }
 
-}  // namespace brigade::cli
+}  // namespace brigade

@@ -1,4 +1,4 @@
-#include "cli/figures.hpp"
+#include "base/figures.hpp"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <array>
 #include <cmath>
 
-namespace brigade::cli {
+namespace brigade {
 
 std::string with_commas(std::uint64_t value) {
   std::string text = std::to_string(value);
@@ -51,4 +51,4 @@ std::string as_clock(double seconds) {
   return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
 }
 
-}  // namespace brigade::cli
+}  // namespace brigade
