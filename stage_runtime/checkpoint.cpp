@@ -37,25 +37,34 @@ class Checksum {
 
 std::vector<TensorToWrite> tensors_of(const Snapshot& snapshot) {
   std::vector<TensorToWrite> tensors;
-  const auto add = [&](std::string_view prefix, std::span<const float> buffer) {
-    for (const Parameter& parameter : snapshot.layout.parameters()) {
-      tensors.push_back({fmt::format("{}{}", prefix, parameter.name),
-                         {parameter.shape.begin(), parameter.shape.end()},
-                         buffer.subspan(parameter.offset, parameter.size)});
-    }
+  const auto add = [&](std::string name, const Parameter& parameter, const HostBuffer& buffer) {
+    tensors.push_back({std::move(name),
+                       {parameter.shape.begin(), parameter.shape.end()},
+                       buffer.span().subspan(parameter.offset, parameter.size)});
   };
-  add("", snapshot.weights.span());
+  for (const Parameter& parameter : snapshot.layout.parameters()) {
+    add(parameter.name, parameter, snapshot.weights);
+  }
   for (std::size_t i = 0; i < kMoments; ++i) {
-    add(fmt::format("optimizer.{}.", kMomentNames[i]), snapshot.moments[i].span());
+    for (const Parameter& parameter : snapshot.layout.parameters()) {
+      add(moment_tensor(i, parameter, snapshot.optimizer), parameter, snapshot.moments[i]);
+    }
   }
   return tensors;
 }
 
 }  // namespace
 
+std::string moment_tensor(std::size_t index, const Parameter& parameter, OptimizerKind optimizer) {
+  const bool is_direction =
+      index == 1 && optimizer == OptimizerKind::kMuon && parameter.kind == ParameterKind::kMatrix;
+  const std::string_view name = is_direction ? "direction" : index == 0 ? "exp_avg" : "exp_avg_sq";
+  return fmt::format("optimizer.{}.{}", name, parameter.name);
+}
+
 Result<> write_snapshot(const Snapshot& snapshot, const CheckpointInfo& info,
                         const std::filesystem::path& file) {
-  CheckpointHeader description{info, snapshot.method, snapshot.counters};
+  CheckpointHeader description{info, snapshot.method, snapshot.optimizer, snapshot.counters};
   description.info.model = snapshot.model;
   description.info.slice = snapshot.slice;
   const std::vector<TensorToWrite> tensors = tensors_of(snapshot);

@@ -20,6 +20,7 @@ namespace brigade::stage {
 struct CheckpointHeader {
   CheckpointInfo info;  // model and slice included
   std::string method;
+  OptimizerKind optimizer = OptimizerKind::kAdamW;
   OptimizerCounters counters;
 };
 
@@ -35,11 +36,14 @@ struct RestoreTarget {
   const Layout& layout;
   std::span<float> weights;
   std::array<std::span<float>, kMoments> moments;
+  OptimizerKind optimizer = OptimizerKind::kAdamW;
 };
 
 /// Finds every parameter of the layout in one of `files` (checkpoints of any split, or Hugging Face
 /// weights), converts it to fp32 and copies it. Moments that no file has become zero. Returns the
-/// counters of the file that holds the layout's first parameter.
+/// counters of the file that holds the layout's first parameter. Where that was trained with
+/// another optimiser than the target's, moments and counters start afresh: what one accumulated
+/// means something else to the other.
 Result<OptimizerCounters> restore_state(std::span<const std::filesystem::path> files,
                                         const RestoreTarget& target);
 

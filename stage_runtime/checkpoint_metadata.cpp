@@ -14,7 +14,8 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
+constexpr std::size_t kMaxShownName = 40;
 
 /// Reads fields and remembers the first that is not as it must be.
 class FieldReader {
@@ -103,11 +104,23 @@ Result<Slice> read_slice(FieldReader fields) {
   return slice;
 }
 
+Result<OptimizerKind> read_optimizer(FieldReader fields) {
+  std::string name;
+  fields.read("name", name);
+  BRIGADE_TRY(fields.result());
+  if (const auto kind = find_optimizer(name)) return *kind;
+  return make_error(ErrorCode::kCorrupt,
+                    fmt::format("its metadata names the optimiser \"{}\", which this version does "
+                                "not know",
+                                name.substr(0, kMaxShownName)));
+}
+
 Result<OptimizerCounters> read_counters(FieldReader fields) {
   OptimizerCounters counters;
   fields.read("steps", counters.steps);
   fields.read("beta1_product", counters.beta1_product);
   fields.read("mu_product", counters.mu_product);
+  fields.read("ahead", counters.ahead);
   BRIGADE_TRY(fields.result());
   return counters;
 }
@@ -140,9 +153,11 @@ std::string to_json(const CheckpointHeader& header) {
         {"first_block", slice.first_block},
         {"blocks", slice.blocks}}},
       {"optimizer",
-       {{"steps", header.counters.steps},
+       {{"name", name_of(header.optimizer)},
+        {"steps", header.counters.steps},
         {"beta1_product", header.counters.beta1_product},
-        {"mu_product", header.counters.mu_product}}},
+        {"mu_product", header.counters.mu_product},
+        {"ahead", header.counters.ahead}}},
   };
   return json.dump();
 }
@@ -170,6 +185,7 @@ Result<CheckpointHeader> parse_checkpoint_header(std::string_view json) {
   }
   BRIGADE_ASSIGN(header.info.model, read_model(fields.object("model")));
   BRIGADE_ASSIGN(header.info.slice, read_slice(fields.object("slice")));
+  BRIGADE_ASSIGN(header.optimizer, read_optimizer(fields.object("optimizer")));
   BRIGADE_ASSIGN(header.counters, read_counters(fields.object("optimizer")));
   const bool is_sound = check_shape(header.info.model).has_value() &&
                         check_slice(header.info.model, header.info.slice).has_value();

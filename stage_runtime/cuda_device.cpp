@@ -134,6 +134,8 @@ class CudaDevice final : public Device {
         .decay = step.decay,
         .beta1 = step.beta1,
         .beta2 = step.beta2,
+        .one_minus_beta1 = step.one_minus_beta1,
+        .one_minus_beta2 = step.one_minus_beta2,
         .inverse_sqrt_bias2 = step.inverse_sqrt_bias2,
         .epsilon = step.epsilon,
         .gradient_step = step.gradient_step,

@@ -13,6 +13,7 @@
 
 #include "base/result.hpp"
 #include "stage_runtime/optim/adam.hpp"
+#include "stage_runtime/optim/muon.hpp"
 
 namespace brigade::stage {
 
@@ -32,10 +33,24 @@ class Device {
   virtual Result<> adam(const at::Tensor& weights, const at::Tensor& gradients,
                         const at::Tensor& first, const at::Tensor& second, const at::Tensor& shadow,
                         const AdamStep& step) = 0;
-  /// Writes the shadow from the weights, after a load.
+  /// Writes the shadow from the weights.
   virtual Result<> refresh_shadow(const at::Tensor& weights, const at::Tensor& shadow) = 0;
+
+  /// The passes of optim/muon.hpp over parts of the buffers. Here by torch's operations, which run
+  /// anywhere; they leave the shadow alone. `look` may be undefined.
+  virtual Result<> momentum(const at::Tensor& first, const at::Tensor& gradients,
+                            const at::Tensor& look, const MomentumStep& step);
+  virtual Result<> nesterov_adam(const at::Tensor& weights, const at::Tensor& gradients,
+                                 const at::Tensor& first, const at::Tensor& second,
+                                 const NesterovAdamStep& step);
+  virtual Result<> direction(const at::Tensor& weights, const at::Tensor& direction, float decay,
+                             float distance);
+  virtual Result<> moment_shift(const at::Tensor& weights, const at::Tensor& first,
+                                const at::Tensor& second, const MomentShift& shift);
 };
 
+/// The CPU, whose passes are plain C++.
+std::unique_ptr<Device> make_cpu_device();
 /// cuda_device.cpp: the GPU `index`, or why it can't be had.
 Result<std::unique_ptr<Device>> open_cuda_device(int index);
 /// Is there a driver at all? Looks for libcuda.so.1 without loading torch's backend.

@@ -73,6 +73,12 @@ void Layout::add(std::string name, ParameterKind kind, std::vector<std::int64_t>
   buffer_size_ += (size + kAlignElements - 1) / kAlignElements * kAlignElements;
 }
 
+Layout Layout::of_matrix(std::string name, std::int64_t rows, std::int64_t columns) {
+  Layout layout;
+  layout.add(std::move(name), ParameterKind::kMatrix, {rows, columns});
+  return layout;
+}
+
 void Layout::add_block(const ModelShape& model, std::uint32_t block) {
   const std::int64_t width = model.width;
   const auto add_norm = [&](std::string_view norm) {

@@ -40,6 +40,8 @@ class Layout {
   /// The parameters of `slice`, in the order of the forward pass. `model` and `slice` are sound
   /// (check_shape, check_slice).
   static Layout make(const ModelShape& model, const Slice& slice);
+  /// One matrix alone.
+  static Layout of_matrix(std::string name, std::int64_t rows, std::int64_t columns);
 
   const std::vector<Parameter>& parameters() const { return parameters_; }
   /// Null if this slice has no such parameter.

@@ -100,6 +100,12 @@ Result<> check_tying(const Sources& sources, const Layout& layout) {
                                 head.source->file.path().string()));
 }
 
+/// Of a file that was written by the same optimiser; else as at the start.
+OptimizerCounters counters_of(const Source& source, OptimizerKind optimizer) {
+  if (!source.header.has_value() || source.header->optimizer != optimizer) return {};
+  return source.header->counters;
+}
+
 }  // namespace
 
 Result<OptimizerCounters> restore_state(std::span<const std::filesystem::path> files,
@@ -122,13 +128,10 @@ Result<OptimizerCounters> restore_state(std::span<const std::filesystem::path> f
     }
     BRIGADE_TRY(
         copy_tensor(found, parameter, target.weights.subspan(parameter.offset, parameter.size)));
-    if (!counters.has_value()) {
-      counters =
-          found.source->header.has_value() ? found.source->header->counters : OptimizerCounters{};
-    }
+    if (!counters.has_value()) counters = counters_of(*found.source, target.optimizer);
+    if (counters->steps == 0) continue;
     for (std::size_t i = 0; i < kMoments; ++i) {
-      const Found moment =
-          sources.find(fmt::format("optimizer.{}.{}", kMomentNames[i], parameter.name));
+      const Found moment = sources.find(moment_tensor(i, parameter, target.optimizer));
       if (moment.entry == nullptr || target.moments[i].empty()) continue;
       BRIGADE_TRY(copy_tensor(moment, parameter,
                               target.moments[i].subspan(parameter.offset, parameter.size)));

@@ -9,14 +9,16 @@
 #include <string_view>
 
 #include "stage_runtime/layout.hpp"
+#include "stage_runtime/method/method.hpp"
 #include "stage_runtime/optim/adam.hpp"
 #include "stage_runtime/stage.hpp"
 
 namespace brigade::stage {
 
 inline constexpr std::size_t kMoments = 2;
-/// As they are called in checkpoints, after torch.optim.
-inline constexpr std::array<std::string_view, kMoments> kMomentNames{"exp_avg", "exp_avg_sq"};
+/// The tensor of a checkpoint that holds moment `index` of a parameter: named after torch.optim
+/// where it is that, "direction" where Muon keeps a matrix's newest direction.
+std::string moment_tensor(std::size_t index, const Parameter& parameter, OptimizerKind optimizer);
 
 /// An uninitialised flat host buffer.
 class HostBuffer {
@@ -36,6 +38,7 @@ struct Snapshot {
   ModelShape model;
   Slice slice;
   std::string method;
+  OptimizerKind optimizer = OptimizerKind::kAdamW;
   Layout layout;
   OptimizerCounters counters;
   HostBuffer weights;

@@ -17,6 +17,7 @@
 #include "stage_runtime/codec.hpp"
 #include "stage_runtime/initial_weights.hpp"
 #include "stage_runtime/method/method.hpp"
+#include "stage_runtime/optim/optimizer.hpp"
 #include "stage_runtime/optim/schedule.hpp"
 #include "stage_runtime/slice_model.hpp"
 #include "stage_runtime/token_batch.hpp"
@@ -59,7 +60,9 @@ class LocalStage final : public Stage {
         arena_(Arena::make(layout_, *device_)),
         versions_(layout_, options.slice, arena_.compute_weights(), method.weights,
                   options.method.accumulate),
-        gradients_(ModelTensors::view(layout_, options.slice, arena_.gradients)) {}
+        gradients_(ModelTensors::view(layout_, options.slice, arena_.gradients)),
+        optimizer_(Optimizer::make(options.method, optimizer_of(method, options.method), layout_,
+                                   arena_, *device_)) {}
 
   Result<ForwardResult> forward(const MicrobatchId& id, std::span<const std::byte> activation,
                                 std::span<const std::int32_t> tokens, bool keeps) override;
@@ -100,7 +103,8 @@ class LocalStage final : public Stage {
   /// What the backward of `id` reads: kept since the forward, or computed again from its input.
   Result<Kept> take_kept(const MicrobatchId& id, std::span<const std::byte> input,
                          std::span<const std::int32_t> tokens);
-  AdamStep prepare_step(const UpdateOrder& order, double gradient_scale, UpdateReport& report);
+  StepSettings prepare_step(const UpdateOrder& order, double gradient_scale,
+                            UpdateReport& report) const;
   Result<> load(const HostBuffer& weights, const std::array<HostBuffer, kMoments>& moments,
                 const OptimizerCounters& counters);
 
@@ -111,6 +115,7 @@ class LocalStage final : public Stage {
   Arena arena_;
   WeightVersions versions_;
   ModelTensors gradients_;
+  std::unique_ptr<Optimizer> optimizer_;
   OptimizerCounters counters_;
   std::unordered_map<MicrobatchId, Kept> kept_;
 };
@@ -166,8 +171,11 @@ Result<ForwardResult> LocalStage::forward(const MicrobatchId& id,
     if (keeps) kept.weights = versions_.take_for_forward();
     if (keeps && keeps_activations()) kept.saved.emplace();
     const ModelTensors& weights = kept.weights != nullptr ? *kept.weights : versions_.newest();
+    // An evaluation judges the weights where they are.
+    if (keeps) BRIGADE_TRY(optimizer_->look_ahead(counters_));
     const SliceOutput output = slice_forward(weights, options_.slice, batch.shape, input,
                                              kept.saved.has_value() ? &*kept.saved : nullptr);
+    if (keeps) BRIGADE_TRY(optimizer_->look_back(counters_));
     if (kept.saved.has_value() || kept.weights != nullptr) BRIGADE_TRY(keep(id, std::move(kept)));
 
     ForwardResult result;
@@ -215,23 +223,24 @@ Result<Bytes> LocalStage::backward(const MicrobatchId& id, std::span<const std::
   });
 }
 
-/// The scalars of one step: scheduled rate, the method's corrections, the optimiser's counters.
-AdamStep LocalStage::prepare_step(const UpdateOrder& order, double gradient_scale,
-                                  UpdateReport& report) {
+/// What one step is given: the scheduled rate and the method's corrections.
+StepSettings LocalStage::prepare_step(const UpdateOrder& order, double gradient_scale,
+                                      UpdateReport& report) const {
   const MethodSettings& settings = options_.method;
-  const Delay delay = effective_delay(settings, options_.slice, order);
+  const Delay delay = method_.update == UpdatePolicy::kFlush
+                          ? Delay{}
+                          : effective_delay(settings, options_.slice, order);
   report.learning_rate =
       scheduled_rate(settings, order.update) / method_.rate_divisor(settings, delay, order.update);
   report.beta1 = method_.beta1(settings, options_.slice.stages, delay);
-  const AdamSettings adam{.learning_rate = report.learning_rate,
-                          .beta1 = report.beta1,
-                          .beta2 = settings.beta2,
-                          .epsilon = settings.epsilon,
-                          .weight_decay = settings.weight_decay,
-                          .momentum_decay = settings.momentum_decay,
-                          .gradient_scale = gradient_scale};
-  return method_.optimizer == OptimizerKind::kNadam ? nadam_scalars(adam, counters_)
-                                                    : adamw_scalars(adam, counters_);
+  return {.learning_rate = report.learning_rate,
+          .beta1 = report.beta1,
+          .beta2 = settings.beta2,
+          .epsilon = settings.epsilon,
+          .weight_decay = settings.weight_decay,
+          .momentum_decay = settings.momentum_decay,
+          .gradient_scale = gradient_scale,
+          .look_ahead = settings.look_ahead * delay.updates};
 }
 
 Result<UpdateReport> LocalStage::update(const UpdateOrder& order) {
@@ -253,10 +262,9 @@ Result<UpdateReport> LocalStage::update(const UpdateOrder& order) {
     const double clip = options_.method.clip;
     const bool clips = clip > 0 && report.gradient_norm > clip;
     const double factor = clips ? clip / (report.gradient_norm + kClipEpsilon) : 1.0;
-    const AdamStep step = prepare_step(order, mean * factor, report);
+    const StepSettings step = prepare_step(order, mean * factor, report);
     versions_.before_update();
-    BRIGADE_TRY(device_->adam(arena_.weights, arena_.gradients, arena_.moments[0],
-                              arena_.moments[1], arena_.shadow, step));
+    BRIGADE_TRY(optimizer_->step(step, counters_));
     return report;
   });
 }
@@ -279,6 +287,7 @@ SnapshotPtr LocalStage::snapshot() const {
   snapshot->model = options_.model;
   snapshot->slice = options_.slice;
   snapshot->method = options_.method.name;
+  snapshot->optimizer = optimizer_of(method_, options_.method);
   snapshot->layout = layout_;
   snapshot->counters = counters_;
   snapshot->weights = HostBuffer(layout_.buffer_size());
@@ -315,8 +324,11 @@ Result<> LocalStage::restore(std::span<const std::filesystem::path> files) {
   HostBuffer weights(layout_.buffer_size());
   std::array<HostBuffer, kMoments> moments{HostBuffer(layout_.buffer_size()),
                                            HostBuffer(layout_.buffer_size())};
-  const RestoreTarget target{
-      options_.model, layout_, weights.span(), {moments[0].span(), moments[1].span()}};
+  const RestoreTarget target{options_.model,
+                             layout_,
+                             weights.span(),
+                             {moments[0].span(), moments[1].span()},
+                             optimizer_of(method_, options_.method)};
   BRIGADE_ASSIGN(const OptimizerCounters counters, restore_state(files, target));
   return load(weights, moments, counters);
 }

@@ -63,7 +63,10 @@ struct MethodSettings {
   double beta1_max = 0.99;
   double beta2 = 0.999;
   double epsilon = 1e-8;
-  double momentum_decay = 0.004;  // ψ
+  double momentum_decay = 0.004;   // ψ
+  double look_ahead = 1;           // s of nesterov-muon
+  std::uint32_t muon_refresh = 1;  // updates that a direction of Muon is used for
+  std::string optimizer = "auto";  // of the synchronous methods: "muon" instead of their own
 };
 
 struct StageOptions {

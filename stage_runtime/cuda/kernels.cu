@@ -27,8 +27,8 @@ __global__ void adam_kernel(float* __restrict__ p, float* __restrict__ g, float*
                             brigade_adam_step s) {
   for (size_t i = first_index(); i < count; i += stride()) {
     const float gradient = s.gradient_scale * g[i];
-    const float momentum = s.beta1 * m[i] + (1.0f - s.beta1) * gradient;
-    const float variance = s.beta2 * v[i] + (1.0f - s.beta2) * gradient * gradient;
+    const float momentum = s.beta1 * m[i] + s.one_minus_beta1 * gradient;
+    const float variance = s.beta2 * v[i] + s.one_minus_beta2 * gradient * gradient;
     const float denominator = sqrtf(variance) * s.inverse_sqrt_bias2 + s.epsilon;
     const float step = (s.gradient_step * gradient + s.momentum_step * momentum) / denominator;
     const float weight = p[i] * s.decay - step;

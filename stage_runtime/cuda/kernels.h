@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 /* Raised when a signature below changes; the loader refuses another number. */
-#define BRIGADE_CUDA_INTERFACE 1
+#define BRIGADE_CUDA_INTERFACE 2
 
 /* One fused pass of an optimiser: p, g, m, v are read, p, m, v and the bf16 shadow are written, g
  * is set to zero. Scalars are prepared on the host in double and passed as float.
@@ -33,6 +33,8 @@ struct brigade_adam_step {
   float decay;
   float beta1;
   float beta2;
+  float one_minus_beta1; /* from double: 1 − 0.999 in float is off by 1e-5 of itself */
+  float one_minus_beta2;
   float inverse_sqrt_bias2; /* 1/sqrt(1−β2^t) */
   float epsilon;
   float gradient_step;

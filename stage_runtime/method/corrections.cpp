@@ -26,6 +26,16 @@ double annealed_divisor(const MethodSettings& settings, const Delay& delay, std:
   return std::pow(std::max(delay.updates, 1.0), 1.0 - done);
 }
 
+/// sqrt(max(τ_i, 1)), for the whole run.
+double root_divisor(const MethodSettings&, const Delay& delay, std::uint64_t) {
+  return std::sqrt(std::max(delay.updates, 1.0));
+}
+
+OptimizerKind optimizer_of(const Method& method, const MethodSettings& settings) {
+  const bool may_choose = method.update == UpdatePolicy::kFlush;
+  return may_choose && settings.optimizer == "muon" ? OptimizerKind::kMuon : method.optimizer;
+}
+
 Delay effective_delay(const MethodSettings& settings, const Slice& slice,
                       const UpdateOrder& order) {
   const double accumulate = std::max<std::uint32_t>(settings.accumulate, 1);

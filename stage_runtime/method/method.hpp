@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -12,7 +13,9 @@
 
 namespace brigade::stage {
 
-enum class OptimizerKind : std::uint8_t { kAdamW, kNadam };
+enum class OptimizerKind : std::uint8_t { kAdamW, kNadam, kMuon };
+std::string_view name_of(OptimizerKind kind);  // "adamw", "nadam", "muon"
+std::optional<OptimizerKind> find_optimizer(std::string_view name);
 
 /// The version that the forward of a micro-batch and its backward read.
 enum class WeightsPolicy : std::uint8_t {
@@ -58,5 +61,9 @@ double plain_beta1(const MethodSettings& settings, std::uint32_t stages, const D
 double stage_beta1(const MethodSettings& settings, std::uint32_t stages, const Delay& delay);
 double no_divisor(const MethodSettings& settings, const Delay& delay, std::uint64_t update);
 double annealed_divisor(const MethodSettings& settings, const Delay& delay, std::uint64_t update);
+double root_divisor(const MethodSettings& settings, const Delay& delay, std::uint64_t update);
+
+/// The method's own optimiser, or the one that the settings give a synchronous method instead.
+OptimizerKind optimizer_of(const Method& method, const MethodSettings& settings);
 
 }  // namespace brigade::stage

@@ -11,6 +11,7 @@ extern const Method kOneForwardOneBackward;
 extern const Method kAsync;
 extern const Method kPipemare;
 extern const Method kPaci;
+extern const Method kNesterovMuon;
 extern const Method kNesterovStash;
 extern const Method kPipedream;
 extern const Method kTwoBuffered;

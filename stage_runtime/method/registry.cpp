@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -8,9 +9,11 @@
 namespace brigade::stage {
 namespace {
 
-constexpr std::array kMethods{&kNesterov,  &kNesterovStash, &kPaci,
-                              &kPipedream, &kPipemare,      &kTwoBuffered,
-                              &kAsync,     &kGpipe,         &kOneForwardOneBackward};
+constexpr std::array kMethods{
+    &kNesterov, &kNesterovMuon, &kNesterovStash, &kPaci,  &kPipedream,
+    &kPipemare, &kTwoBuffered,  &kAsync,         &kGpipe, &kOneForwardOneBackward};
+
+constexpr std::array<std::string_view, 3> kOptimizers{"adamw", "nadam", "muon"};
 
 struct Bound {
   std::string_view field;
@@ -35,6 +38,16 @@ Result<const Method*> find_method(std::string_view name) {
                     fmt::format("method \"{}\" is not known; choose one of {}", name, known));
 }
 
+std::string_view name_of(OptimizerKind kind) {
+  return kOptimizers.at(static_cast<std::size_t>(kind));
+}
+
+std::optional<OptimizerKind> find_optimizer(std::string_view name) {
+  const auto found = std::ranges::find(kOptimizers, name);
+  if (found == kOptimizers.end()) return std::nullopt;
+  return static_cast<OptimizerKind>(found - kOptimizers.begin());
+}
+
 Result<> check_settings(const MethodSettings& settings) {
   if (settings.accumulate == 0) {
     return make_error(ErrorCode::kBadInput,
@@ -52,6 +65,7 @@ Result<> check_settings(const MethodSettings& settings) {
       Bound{"epsilon", settings.epsilon, 0, 1},
       Bound{"momentum_decay", settings.momentum_decay, 0, 1},
       Bound{"tau", settings.tau_fixed, 0, 1e6},
+      Bound{"look_ahead", settings.look_ahead, 0, 10},
   };
   for (const Bound& bound : bounds) {
     if (bound.value >= bound.least && bound.value < bound.below) continue;

@@ -9,7 +9,7 @@
 namespace brigade::stage {
 namespace {
 
-AdamStep common_scalars(const AdamSettings& settings, OptimizerCounters& counters) {
+AdamStep common_scalars(const StepSettings& settings, OptimizerCounters& counters) {
   counters.steps += 1;
   counters.beta1_product *= settings.beta1;
   const double bias2 = 1.0 - std::pow(settings.beta2, static_cast<double>(counters.steps));
@@ -27,20 +27,20 @@ AdamStep common_scalars(const AdamSettings& settings, OptimizerCounters& counter
 }
 
 /// μ_t = β1 (1 − ½·0.96^{tψ}); 0.96 is the constant of Dozat's paper and of torch.
-double nadam_mu(const AdamSettings& settings, std::uint64_t t) {
+double nadam_mu(const StepSettings& settings, std::uint64_t t) {
   const double exponent = static_cast<double>(t) * settings.momentum_decay;
   return settings.beta1 * (1.0 - 0.5 * std::pow(0.96, exponent));
 }
 
 }  // namespace
 
-AdamStep adamw_scalars(const AdamSettings& settings, OptimizerCounters& counters) {
+AdamStep adamw_scalars(const StepSettings& settings, OptimizerCounters& counters) {
   AdamStep step = common_scalars(settings, counters);
   step.momentum_step = static_cast<float>(settings.learning_rate / (1.0 - counters.beta1_product));
   return step;
 }
 
-AdamStep nadam_scalars(const AdamSettings& settings, OptimizerCounters& counters) {
+AdamStep nadam_scalars(const StepSettings& settings, OptimizerCounters& counters) {
   AdamStep step = common_scalars(settings, counters);
   const double mu = nadam_mu(settings, counters.steps);
   const double mu_next = nadam_mu(settings, counters.steps + 1);

@@ -4,7 +4,8 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
+
+#include "stage_runtime/optim/step.hpp"
 
 namespace brigade::stage {
 
@@ -32,29 +33,12 @@ struct AdamStep {
   float momentum_step = 0;
 };
 
-/// What an optimiser remembers beside its moments.
-struct OptimizerCounters {
-  std::uint64_t steps = 0;   // t
-  double beta1_product = 1;  // Π β1_s: β1^t where β1 is constant
-  double mu_product = 1;     // M_t = Π μ_s of NAdam
-};
-
-struct AdamSettings {
-  double learning_rate = 0;
-  double beta1 = 0.9;
-  double beta2 = 0.999;
-  double epsilon = 1e-8;
-  double weight_decay = 0;
-  double momentum_decay = 0;  // ψ, NAdam only
-  double gradient_scale = 1;
-};
-
 /// Decoupled weight decay; bias correction of both moments (as torch.optim.AdamW).
-AdamStep adamw_scalars(const AdamSettings& settings, OptimizerCounters& counters);
+AdamStep adamw_scalars(const StepSettings& settings, OptimizerCounters& counters);
 
 /// docs/method.md (as torch.optim.NAdam with decoupled weight decay): gradient_step =
 /// lr(1−μ_t)/(1−M_t), momentum_step = lr·μ_{t+1}/(1−M_t·μ_{t+1}); m is not divided by 1−β1^t.
-AdamStep nadam_scalars(const AdamSettings& settings, OptimizerCounters& counters);
+AdamStep nadam_scalars(const StepSettings& settings, OptimizerCounters& counters);
 
 /// Reads p, g, m, v; writes p, m, v and sets g to zero.
 void adam_pass(float* p, float* g, float* m, float* v, std::size_t count, const AdamStep& step);

@@ -20,4 +20,8 @@ Result<Outcome> check_trajectory(const VectorFolder& folder, const VectorCase& v
 /// opt_NAME.safetensors: an optimiser on given gradients. kUnsupported for one Brigade lacks.
 Result<Outcome> check_optimizer(const std::filesystem::path& file);
 
+/// opt_muon.safetensors: matrices through the optimiser that a stage uses. Its weight error is that
+/// of the weights; is_ok asks for the directions and the look-ahead points, too.
+Result<Outcome> check_muon(const std::filesystem::path& file);
+
 }  // namespace brigade::vectors

@@ -6,22 +6,12 @@
 #include "stage_runtime/optim/adam.hpp"
 #include "stage_runtime/safetensors.hpp"
 #include "tests/vectors/checks.hpp"
+#include "tests/vectors/tensors.hpp"
 
 namespace brigade::vectors {
 namespace {
 
 constexpr double kWeightTolerance = 1e-5;
-
-Result<std::vector<float>> read_floats(const stage::SafetensorsFile& file, std::string_view name) {
-  const stage::TensorEntry* entry = file.header().find(name);
-  if (entry == nullptr) {
-    return make_error(ErrorCode::kBadInput,
-                      fmt::format("{}: lacks \"{}\"", file.path().string(), name));
-  }
-  std::vector<float> values(entry->elements());
-  BRIGADE_TRY(file.read(*entry, values));
-  return values;
-}
 
 Result<std::vector<double>> read_doubles(const stage::SafetensorsFile& file,
                                          std::string_view name) {
@@ -42,7 +32,7 @@ struct Buffers {
 /// One step on a copy of `gradient`; the settings are the vectors' README's.
 void step(Buffers& buffers, std::span<const float> gradient, bool is_nadam, double learning_rate,
           stage::OptimizerCounters& counters) {
-  const stage::AdamSettings settings{.learning_rate = learning_rate,
+  const stage::StepSettings settings{.learning_rate = learning_rate,
                                      .beta1 = is_nadam ? 0.99 : 0.9,
                                      .beta2 = 0.999,
                                      .epsilon = 1e-8,
@@ -60,6 +50,7 @@ void step(Buffers& buffers, std::span<const float> gradient, bool is_nadam, doub
 
 Result<Outcome> check_optimizer(const std::filesystem::path& path) {
   const std::string name = path.stem().string();
+  if (name.find("muon") != std::string::npos) return check_muon(path);
   const bool is_nadam = name.find("nadam") != std::string::npos;
   if (!is_nadam && name.find("adamw") == std::string::npos) {
     return make_error(ErrorCode::kUnsupported,
