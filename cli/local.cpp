@@ -5,11 +5,11 @@
 #include <filesystem>
 #include <thread>
 
+#include "base/figures.hpp"
 #include "base/file.hpp"
 #include "cli/commands.hpp"
 #include "cli/daemons.hpp"
 #include "cli/display.hpp"
-#include "base/figures.hpp"
 #include "cli/interrupts.hpp"
 #include "cli/local_flags.hpp"
 #include "cli/local_run.hpp"

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "cli/commands.hpp"
 #include "base/figures.hpp"
+#include "cli/commands.hpp"
 #include "cli/node_watch.hpp"
 #include "cli/run_folder.hpp"
 #include "cli/status_table.hpp"

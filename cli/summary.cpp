@@ -4,9 +4,9 @@
 
 #include <sstream>
 
+#include "base/figures.hpp"
 #include "base/utf8.hpp"
 #include "cli/child.hpp"
-#include "base/figures.hpp"
 #include "stage_runtime/data/token_file.hpp"
 #include "stage_runtime/data/tokenizer.hpp"
 #include "stage_runtime/data/yardstick.hpp"
