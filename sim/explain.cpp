@@ -21,8 +21,7 @@ std::string describe(const Scenario& scenario) {
       "  link: latency %.3f ms, loss %.3f, duplicates %.3f; device: forward %.3f ms, reject %.3f\n"
       "  %zu faults, healed at %.0f ms, bound %.0f s after that\n",
       scenario.name.c_str(), scenario.about.c_str(), scenario.stages,
-      static_cast<unsigned long long>(options.steps), options.window,
-      options.schedule == swarm::Schedule::kGpipe ? "gpipe" : "async",
+      static_cast<unsigned long long>(options.steps), options.window, name_of(options.schedule),
       options.lock_step ? " in lock-step" : "", options.accumulate,
       static_cast<unsigned long long>(options.checkpoint_every), options.keep_checkpoints,
       static_cast<unsigned long long>(options.eval_every), options.eval_batches,

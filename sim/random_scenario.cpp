@@ -30,7 +30,7 @@ void draw_workload(Random& random, Scenario& scenario) {
   options.window = pick(random, 1, 2 * scenario.stages);
   if (random.chance(0.3)) options.accumulate = pick(random, 2, 6);
   if (random.chance(0.25)) {
-    options.schedule = swarm::Schedule::kGpipe;
+    options.schedule = random.chance(0.5) ? swarm::Schedule::kGpipe : swarm::Schedule::k1f1b;
     options.accumulate = pick(random, 1, 6);
   } else if (random.chance(0.15)) {
     options.lock_step = true;

@@ -102,7 +102,7 @@ void run_lock_step(Reference& reference, std::uint32_t stages, std::uint64_t ste
 std::vector<Digest> reference_weights(const Scenario& scenario, std::uint64_t seed, Epoch epoch) {
   Reference reference(scenario, seed, epoch);
   const swarm::Options& options = scenario.options;
-  if (options.schedule == swarm::Schedule::kGpipe) {
+  if (swarm::is_synchronous(options.schedule)) {
     run_gpipe(reference, scenario.stages, options.steps, options.accumulate);
   } else {
     run_lock_step(reference, scenario.stages, options.steps, options.accumulate);

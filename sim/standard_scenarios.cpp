@@ -68,6 +68,13 @@ std::vector<Scenario> schedules() {
   gpipe.has_exact_weights = true;
   list.push_back(gpipe);
 
+  Scenario early = gpipe;
+  early.name = "1f1b";
+  early.about = "groups of 12, each backward as soon as it can be";
+  early.options.schedule = swarm::Schedule::k1f1b;
+  early.options.accumulate = 12;
+  list.push_back(early);
+
   Scenario partial = line("gpipe-partial", "the last group has 2 of 4 micro-batches", 4, 46);
   partial.options.schedule = swarm::Schedule::kGpipe;
   partial.options.accumulate = 4;

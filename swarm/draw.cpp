@@ -11,6 +11,7 @@ Draw::Draw(const Options& options)
       lock_step_(options.lock_step && options.schedule == Schedule::kAsync),
       window_(options.window),
       accumulate_(options.accumulate),
+      stages_(options.stages),
       steps_(options.steps) {}
 
 void Draw::restart(std::uint64_t from_position) {
@@ -31,6 +32,8 @@ std::optional<std::uint64_t> Draw::final_count(bool is_stopping) const {
 
 Draw::Decision Draw::decide(const View& view) const {
   if (!view.is_ready) return {false, "the line to be ready"};
+  if (is_inside_group() && schedule_ == Schedule::k1f1b && view.in_flight >= stages_)
+    return {false, "a gradient: each stage holds one of the group"};
   if (is_inside_group()) return {true, "the group is not complete"};
   if (!has_steps_left()) return {false, "the line to run empty: all steps are drawn"};
   if (view.is_stopping) return {false, "the line to run empty: asked to stop"};
@@ -38,7 +41,7 @@ Draw::Decision Draw::decide(const View& view) const {
   if (next_ - view.watermark >= limits::kMaxAppliedAhead) {
     return {false, "the oldest micro-batch, which is far behind the newest"};
   }
-  if (schedule_ == Schedule::kGpipe) {
+  if (is_synchronous(schedule_)) {
     if (view.in_flight > 0) return {false, "the gradients of the group"};
     if (view.is_update_due) return {false, "the update of the group"};
     return {true, "the group before is complete"};

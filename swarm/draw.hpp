@@ -6,6 +6,7 @@
 // - In lock-step the schedule itself is the window: the head draws when a forward is next.
 // - kGpipe: a group of `accumulate` is drawn at once; the next when all its gradients are applied
 //   and the update is made. The last group may be smaller, and its size travels with it.
+// - k1f1b: the same groups, drawn while fewer than P are in flight.
 // - `steps` counts the whole run, so a resume draws what is left.
 // - Nothing is drawn further than limits::kMaxAppliedAhead beyond the oldest that is not applied.
 // - A stop ends drawing at once, a begun group is completed first: its size was promised.
@@ -59,10 +60,11 @@ class Draw {
   bool lock_step_;
   std::uint32_t window_;
   std::uint32_t accumulate_;
+  std::uint32_t stages_;
   std::uint64_t steps_;
   std::uint64_t from_position_ = 0;
   std::uint64_t next_ = 0;       // sequence of the next draw
-  Group group_{Sequence{0}, 0};  // kGpipe: the one being drawn
+  Group group_{Sequence{0}, 0};  // the one being drawn, of schedules with groups
 };
 
 }  // namespace brigade::swarm

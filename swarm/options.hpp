@@ -13,7 +13,25 @@ namespace brigade::swarm {
 enum class Schedule : std::uint8_t {
   kAsync,  // nothing waits for a flush; an update every `accumulate` micro-batches
   kGpipe,  // groups of `accumulate`: all forwards, then all backwards, one update, draw on
+  k1f1b,   // the same groups, each backward as soon as it can be: at most P − i held at stage i
 };
+
+constexpr const char* name_of(Schedule schedule) {
+  switch (schedule) {
+    case Schedule::kGpipe:
+      return "gpipe";
+    case Schedule::k1f1b:
+      return "1f1b";
+    case Schedule::kAsync:
+      break;
+  }
+  return "async";
+}
+
+/// Whether groups of micro-batches end in a flush.
+constexpr bool is_synchronous(Schedule schedule) {
+  return schedule != Schedule::kAsync;
+}
 
 struct Options {
   NodeId self;
@@ -25,7 +43,7 @@ struct Options {
   Schedule schedule = Schedule::kAsync;
   bool lock_step = false;        // forward(m+δ), backward(m), update, in this order (kAsync only)
   std::uint32_t window = 1;      // kAsync: micro-batches in flight at the head, 1 … kMaxWindow
-  std::uint32_t accumulate = 1;  // micro-batches an update: K, and M of kGpipe
+  std::uint32_t accumulate = 1;  // micro-batches an update: K, and M of groups
 
   std::uint64_t steps = 0;  // micro-batches to draw in the whole run; 0: without end
   std::uint64_t checkpoint_every =

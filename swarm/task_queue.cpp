@@ -65,7 +65,8 @@ bool TaskQueue::admit(const Group& group, Sequence sequence) {
 
 void TaskQueue::push_forward(Slot slot, const Entry& entry) {
   const Sequence turn = entry.is_train() ? entry.id.sequence : entry.group.first;
-  forwards_.push({slot, turn, entry.was_forwarded});
+  const bool is_free = schedule_ == Schedule::k1f1b && !entry.is_train();
+  forwards_.push({slot, turn, entry.was_forwarded || is_free});
 }
 
 void TaskQueue::push_backward(Slot slot, const Entry& entry) {
@@ -83,6 +84,7 @@ void TaskQueue::remove_forward(Slot slot) {
 
 Pick TaskQueue::take() {
   if (schedule_ == Schedule::kGpipe) return take_gpipe();
+  if (schedule_ == Schedule::k1f1b) return take_1f1b();
   return lock_step_ ? take_lock_step() : take_async();
 }
 
@@ -117,6 +119,15 @@ Pick TaskQueue::take_gpipe() {
   return {Pick::Kind::kNothing, 0, waits_for_gradients ? kNoGradient : kNoInput};
 }
 
+Pick TaskQueue::take_1f1b() {
+  if (backwards_.size() > 0) return {Pick::Kind::kBackward, backwards_.take(0), ""};
+  const bool has_room = forwarded_ - applied_ <= delay_;
+  for (std::size_t i = 0; i < forwards_.size(); ++i) {
+    if (has_room || forwards_[i].in_any_turn) return {Pick::Kind::kForward, forwards_.take(i), ""};
+  }
+  return {Pick::Kind::kNothing, 0, forwarded_ > applied_ ? kNoGradient : kNoInput};
+}
+
 void TaskQueue::on_forwarded() {
   ++forwarded_;
 }
@@ -127,7 +138,7 @@ void TaskQueue::on_forgotten() {
 
 bool TaskQueue::is_update_due(std::uint32_t accumulated) const {
   if (accumulated == 0) return false;
-  if (schedule_ == Schedule::kGpipe) return is_group_applied();
+  if (is_synchronous(schedule_)) return is_group_applied();
   return accumulated >= accumulate_;
 }
 

@@ -8,8 +8,9 @@
 //   is known there is nothing more to forward, only backward and update. An evaluation batch names
 //   the training micro-batch that it goes before, so that its weights are determined too.
 // - kGpipe: all forwards of a group before its first backward, here and at the tail.
+// - k1f1b: gradients first, and a forward only while fewer than P − i of the group are held here.
 // - What is forwarded again (the next stage lost it) goes in any turn: the line waits for it.
-// - Update: kAsync after every `accumulate` applied, kGpipe after the last of the group.
+// - Update: kAsync after every `accumulate` applied, with groups after the last of the group.
 #pragma once
 
 #include <cstdint>
@@ -52,7 +53,7 @@ class TaskQueue {
   struct Item {
     Slot slot;
     Sequence turn;     // lock-step: the training micro-batch whose turn it is, or comes after it
-    bool in_any_turn;  // forwarded again
+    bool in_any_turn;  // forwarded again; k1f1b: an evaluation
   };
   /// First in, first out, and now and then something from the middle.
   class Lane {
@@ -71,6 +72,7 @@ class TaskQueue {
   Pick take_async();
   Pick take_lock_step();
   Pick take_gpipe();
+  Pick take_1f1b();
   bool is_group_forwarded() const { return forwarded_ == group_.first.value() + group_.size; }
   bool is_group_applied() const { return applied_ == group_.first.value() + group_.size; }
 
@@ -83,7 +85,7 @@ class TaskQueue {
   std::uint64_t forwarded_ = 0;  // training micro-batches of this epoch
   std::uint64_t applied_ = 0;
   std::uint64_t final_count_ = ~0ULL;
-  Group group_{Sequence{0}, 0};  // kGpipe: the one under way
+  Group group_{Sequence{0}, 0};  // the one under way, of schedules with groups
 };
 
 }  // namespace brigade::swarm

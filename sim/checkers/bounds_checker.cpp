@@ -13,7 +13,7 @@ class BoundsChecker : public Checker {
  public:
   explicit BoundsChecker(const CheckerContext& context)
       : Checker(context, "bounds"),
-        window_(context.scenario.options.schedule == swarm::Schedule::kGpipe
+        window_(swarm::is_synchronous(context.scenario.options.schedule)
                     ? context.scenario.options.accumulate
                     : context.scenario.options.window) {}
 

@@ -2,7 +2,8 @@
 //
 // kAsync     gradients before activations; the tail runs the backward of what it has just forwarded
 // lock-step  forward(m + δ), backward(m), update; δ = P − 1 − stage; in the drain backwards alone
-// kGpipe     group g is forwarded and run backward on the weights after g updates
+// groups     group g is forwarded and run backward on the weights after g updates; with k1f1b at
+//            most P − stage of them are held at a stage
 #include <string>
 #include <variant>
 
@@ -67,7 +68,8 @@ class OrderChecker : public Checker {
     }
     if (!is_train(id)) return;
     if (options.lock_step) check_lock_step_forward(index, id);
-    if (options.schedule == swarm::Schedule::kGpipe) check_group(index, id, "forwarded");
+    if (swarm::is_synchronous(options.schedule)) check_group(index, id, "forwarded");
+    if (options.schedule == swarm::Schedule::k1f1b) check_held(index, id);
   }
 
   void check_lock_step_forward(std::uint32_t index, const MicrobatchId& id) {
@@ -88,7 +90,7 @@ class OrderChecker : public Checker {
     HostOrder& order = hosts_[index];
     order.tail_owes_backward = false;
     const swarm::Options& options = scenario_.options;
-    if (options.schedule == swarm::Schedule::kGpipe) check_group(index, id, "run backward");
+    if (swarm::is_synchronous(options.schedule)) check_group(index, id, "run backward");
     if (!options.lock_step) return;
     const MicrobatchFacts* facts = shadow_.find(index, id);
     const bool is_again = id.sequence.value() + 1 == order.next_backward && facts != nullptr &&
@@ -101,6 +103,14 @@ class OrderChecker : public Checker {
     }
     if (order.next_forward < order.next_backward + delay + 1) order.is_draining = true;
     ++order.next_backward;
+  }
+
+  void check_held(std::uint32_t index, const MicrobatchId& id) const {
+    const MicrobatchFacts* facts = shadow_.find(index, id);
+    if (facts != nullptr && facts->forward_runs > 0) return;  // again, after a loss
+    const std::uint64_t kept = shadow_.host(index).kept;
+    if (kept < scenario_.stages - index) return;
+    report(index, "1f1b: forwarded " + to_string(id) + " while holding " + std::to_string(kept));
   }
 
   void check_group(std::uint32_t index, const MicrobatchId& id, const char* what) const {

@@ -56,6 +56,27 @@ TEST_CASE("a run without end ends when it is stopped") {
   CHECK(draw.final_count(true) == 1U);
 }
 
+TEST_CASE("1f1b draws a group as its stages come free, and the next after the flush") {
+  Options options;
+  options.schedule = Schedule::k1f1b;
+  options.stages = 2;
+  options.accumulate = 3;
+  Draw draw(options);
+  draw.restart(0);
+  Draw::View view = ready();
+  for (view.in_flight = 0; view.in_flight < 2; ++view.in_flight) {
+    CHECK(draw.decide(view).draws);
+    draw.take();
+  }
+  CHECK_FALSE(draw.decide(view).draws);
+  view.in_flight = 1;
+  CHECK(draw.decide(view).draws);
+  CHECK(draw.take().sequence == Sequence{2});
+  CHECK_FALSE(draw.decide(view).draws);
+  view.in_flight = 0;
+  CHECK(draw.decide(view).draws);
+}
+
 TEST_CASE("a group is drawn to its end, and the last is as small as what is left") {
   Options options;
   options.schedule = Schedule::kGpipe;

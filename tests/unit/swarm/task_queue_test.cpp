@@ -134,6 +134,28 @@ TEST_CASE("gpipe admits one group at a time and updates when all of it is applie
   CHECK_FALSE(tasks.is_update_due(0));
 }
 
+TEST_CASE("1f1b holds at most P - i of a group, and a gradient goes before a forward") {
+  Options options = stage_of(1, 3);
+  options.schedule = Schedule::k1f1b;
+  options.accumulate = 4;
+  TaskQueue tasks(options);
+  const Group group{Sequence{0}, 4};
+  for (Slot slot = 0; slot < 4; ++slot) {
+    REQUIRE(tasks.admit(group, Sequence{slot}));
+    tasks.push_forward(slot, entry(slot));
+  }
+  for (Slot slot = 0; slot < 2; ++slot) {
+    CHECK(tasks.take().slot == slot);
+    tasks.on_forwarded();
+  }
+  CHECK(tasks.take().kind == Kind::kNothing);
+  tasks.push_backward(0, entry(0));
+  CHECK(tasks.take().kind == Kind::kBackward);
+  tasks.on_applied();
+  CHECK_FALSE(tasks.is_update_due(1));
+  CHECK(tasks.take().slot == 2);
+}
+
 TEST_CASE("an update is due when enough is accumulated") {
   Options options = stage_of(0, 1);
   options.accumulate = 3;
