@@ -2,7 +2,7 @@
 
     with Netlab(["a", "b"]) as lab:
         lab.link("a", "b", delay="50ms", rate="20mbit")
-        server = subprocess.Popen(lab.command("b", ["program", "--listen", lab.address("b") + ":7"]))
+        server = subprocess.Popen(lab.command("b", ["program", "--at", lab.address("b") + ":7"]))
         lab.partition("a", "b")
         print(lab.counters()["a", "b"]["cut"])
 
@@ -20,7 +20,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def program():
-    """brigade-netlab: what the environment names, beside the programs under test, or the build's."""
+    """brigade-netlab: named by the environment, beside the programs under test, or the build's."""
     named = os.environ.get("BRIGADE_NETLAB")
     if named:
         return pathlib.Path(named)
