@@ -100,6 +100,8 @@ Json status_json(const control::NodeStatus& node) {
   json["drawn"] = node.drawn();
   json["applied"] = node.applied();
   json["in_flight"] = node.in_flight();
+  json["window"] = node.window();
+  json["window_reason"] = node.window_reason();
   json["kept_gradients"] = node.kept_gradients();
   json["updates"] = node.updates();
   json["weight_versions"] = node.weight_versions();

@@ -60,7 +60,7 @@ struct RunConfig {
   std::uint64_t steps = 1000;   // micro-batches drawn, all heads together; 0: without end
   std::uint32_t batch = 8;      // B, sequences a micro-batch
   std::uint32_t context = 128;  // T, tokens a sequence; ≤ model.context
-  std::uint32_t window = 0;     // micro-batches in flight; 0: P
+  std::uint32_t window = 0;     // micro-batches in flight; 0: found by the head
   std::string codec = "fp32";
   bool lock_step = false;
   std::uint64_t eval_every = 0;  // micro-batches; 0: at the end only

@@ -40,6 +40,8 @@ void fill_core(NodeStatus& out, const swarm::Status& core) {
   out.set_updates(core.version.value());
   out.set_staleness_mean(core.staleness_mean);
   out.set_staleness_max(core.staleness_max);
+  out.set_window(core.window);
+  out.set_window_reason(core.window_reason);
   out.set_repeats(core.repeats);
   out.set_duplicates(core.duplicates);
   out.set_committed_position(core.committed.position);
@@ -158,6 +160,11 @@ Journal::Event Journal::on(const swarm::Committed& report) {
   event.mutable_checkpoint()->set_position(report.checkpoint.position);
   event.mutable_checkpoint()->set_change("committed");
   return event;
+}
+
+Journal::Event Journal::on(const swarm::WindowChanged& report) {
+  spdlog::info("window micro-batches={} reason={}", report.window, in_quotes(report.reason));
+  return std::nullopt;
 }
 
 Journal::Event Journal::on(const swarm::Repeated& report) {

@@ -55,6 +55,7 @@ class Journal {
   Event on(const swarm::StepReported& report);
   Event on(const swarm::EvalReported& report);
   Event on(const swarm::Committed& report);
+  Event on(const swarm::WindowChanged& report);
   Event on(const swarm::Repeated& report);
   Event on(const swarm::Misbehaved& report);
   Event on(const LinkChanged& report);

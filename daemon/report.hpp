@@ -34,8 +34,9 @@ struct Failed {
   Error error;
 };
 
-using Report = std::variant<swarm::PhaseChanged, swarm::StepReported, swarm::EvalReported,
-                            swarm::Committed, swarm::Repeated, swarm::Misbehaved, LinkChanged,
-                            UpdateApplied, CheckpointChanged, Warned, Failed>;
+using Report =
+    std::variant<swarm::PhaseChanged, swarm::StepReported, swarm::EvalReported, swarm::Committed,
+                 swarm::WindowChanged, swarm::Repeated, swarm::Misbehaved, LinkChanged,
+                 UpdateApplied, CheckpointChanged, Warned, Failed>;
 
 }  // namespace brigade::daemon

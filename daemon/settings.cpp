@@ -138,7 +138,7 @@ swarm::Options to_core_options(const config::SwarmConfig& swarm, const NodeId& s
           .seed = swarm.run.seed,
           .schedule = is_synchronous(swarm) ? swarm::Schedule::kGpipe : swarm::Schedule::kAsync,
           .lock_step = swarm.run.lock_step,
-          .window = swarm.run.window > 0 ? swarm.run.window : swarm.stages,
+          .window = swarm.run.window,
           .accumulate = swarm.method.accumulate,
           .steps = swarm.run.steps,
           .checkpoint_every = checkpoint_every(swarm.run),
@@ -200,7 +200,9 @@ SwarmId to_swarm_id(const config::SwarmConfig& swarm) {
 
 std::uint32_t in_flight_at_most(const config::SwarmConfig& swarm, std::uint32_t stage) {
   if (is_synchronous(swarm)) return swarm.method.accumulate;
-  const std::uint32_t window = swarm.run.window > 0 ? swarm.run.window : swarm.stages;
+  if (swarm.run.lock_step) return swarm.stages - stage;
+  const std::uint32_t window =
+      swarm.run.window > 0 ? swarm.run.window : swarm::most_found_window(swarm.stages);
   return window > stage ? window - stage : 1;
 }
 

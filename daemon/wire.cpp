@@ -186,6 +186,8 @@ Result<swarm::Message> up_beacon_from(const wire::UpBeacon& in) {
   BRIGADE_ASSIGN(out.newest, checkpoint_from(in.newest()));
   BRIGADE_TRY(check_at_most("settled", in.settled(), limits::kMaxPosition));
   out.settled = in.settled();
+  BRIGADE_TRY(check_at_most("pace", in.pace_ns(), limits::kMaxPaceNs));
+  out.pace = Duration(static_cast<Duration::rep>(in.pace_ns()));
   return swarm::Message(std::move(out));
 }
 
@@ -271,6 +273,7 @@ struct ToWire {
     for (const swarm::CheckpointId& offer : in.offers) checkpoint_to(offer, *out.add_offers());
     checkpoint_to(in.newest, *out.mutable_newest());
     out.set_settled(in.settled);
+    out.set_pace_ns(std::min(static_cast<std::uint64_t>(in.pace.count()), limits::kMaxPaceNs));
   }
   void operator()(const swarm::DownBeacon& in) const {
     wire::DownBeacon& out = *header.mutable_down_beacon();

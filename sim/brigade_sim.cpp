@@ -1,4 +1,9 @@
 // brigade-sim: runs one scenario of the table, or random ones, and says what happened.
+//
+//     brigade-sim --windows            what window control makes of each network, beside the best
+//                                      fixed window and the smallest one as fast
+//     brigade-sim --windows --trace    and each change of the window with its reason, and the
+//                                      throughput and staleness of every fixed window
 #include <charconv>
 #include <chrono>
 #include <cstdio>
@@ -8,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "sim/window_sweep.hpp"
 #include "sim/world.hpp"
 
 namespace {
@@ -18,6 +24,7 @@ using brigade::sim::Scenario;
 
 constexpr const char* kHelp =
     "Usage: brigade-sim --scenario NAME [--seed N] [--seeds COUNT] [--trace] [--no-checks]\n"
+    "       brigade-sim --windows [--seed N] [--trace]\n"
     "       brigade-sim --list\n"
     "\n"
     "Drives the real cores of a swarm through a scenario in virtual time.\n"
@@ -25,8 +32,9 @@ constexpr const char* kHelp =
     "  --scenario NAME  one of --list, or 'random': drawn from the seed\n"
     "  --seed N         seed of the run (default 1)\n"
     "  --seeds COUNT    runs the seeds N, N+1, … and stops at the first violation\n"
-    "  --trace          prints every event and action\n"
+    "  --trace          prints every event and action; of --windows, every window\n"
     "  --no-checks      cores and models alone, for speed\n"
+    "  --windows        window control against fixed windows of every size, on several networks\n"
     "  --list           the scenarios, one a line\n"
     "  --help           this text\n"
     "Exit codes: 0 nothing was violated, 1 a violation, 2 wrong usage\n";
@@ -36,6 +44,7 @@ struct Arguments {
   std::uint64_t seed = 1;
   std::uint64_t seeds = 1;
   bool has_trace = false;
+  bool has_windows = false;
   bool has_checks = true;
 };
 
@@ -69,6 +78,35 @@ void print_summary(const Scenario& scenario, std::uint64_t seed, const RunResult
       static_cast<double>(result.events) / seconds, result.steps.size(), result.epochs,
       static_cast<unsigned long long>(result.lost),
       static_cast<unsigned long long>(result.trace_hash));
+}
+
+void print_details(const brigade::sim::WindowSweep& sweep) {
+  for (const auto& fixed : sweep.fixed) {
+    std::printf("    window %3u: %7.2f/s, staleness %6.2f\n", fixed.window, fixed.rate,
+                fixed.staleness);
+  }
+  for (const auto& [at, change] : sweep.changes) {
+    std::printf("    %8.2f s: window %u, %s\n",
+                std::chrono::duration<double>(at.time_since_epoch()).count(), change.window,
+                change.reason);
+  }
+}
+
+int print_windows(const Arguments& arguments) {
+  std::printf("%-14s | %-16s | %-24s | %-24s | %-10s | %s\n", "network", "best fixed: rate",
+              "smallest: window, rate, τ", "found: window, rate, τ", "rate", "τ");
+  for (const brigade::sim::WindowNetwork& network : brigade::sim::window_networks()) {
+    const auto sweep = brigade::sim::sweep_windows(network, arguments.seed);
+    std::printf("%-14s | %4u %9.2f/s | %4u %9.2f/s %7.2f | %4.1f %9.2f/s %7.2f | %8.1f %% | %.2f\n",
+                network.scenario.name.c_str(), sweep.best.window, sweep.best.rate,
+                sweep.smallest.window, sweep.smallest.rate, sweep.smallest.staleness,
+                sweep.mean_window, sweep.found.rate, sweep.found.staleness,
+                100 * sweep.found.rate / sweep.best.rate,
+                sweep.found.staleness / sweep.smallest.staleness);
+    if (arguments.has_trace) print_details(sweep);
+    std::fflush(stdout);
+  }
+  return 0;
 }
 
 int run_all(const Arguments& arguments) {
@@ -106,6 +144,10 @@ int main(int argc, char** argv) {
       arguments.has_trace = true;
       continue;
     }
+    if (option == "--windows") {
+      arguments.has_windows = true;
+      continue;
+    }
     if (option == "--no-checks") {
       arguments.has_checks = false;
       continue;
@@ -123,6 +165,7 @@ int main(int argc, char** argv) {
       return refuse(std::string(option) + " is not a number: '" + std::string(value) + "'");
     (option == "--seed" ? arguments.seed : arguments.seeds) = *number;
   }
+  if (arguments.has_windows) return print_windows(arguments);
   if (arguments.scenario != "random" &&
       brigade::sim::find_scenario(arguments.scenario) == nullptr) {
     return refuse(arguments.scenario.empty() ? "no --scenario"

@@ -12,6 +12,11 @@ namespace {
 constexpr std::uint64_t kPartBytes = 256 * 1024;  // daemon/send_queue.hpp
 constexpr std::uint64_t kNanosecondsASecond = 1'000'000'000;
 
+Duration scaled(Duration duration, double factor) {
+  if (factor == 1) return duration;
+  return Duration{static_cast<Duration::rep>(static_cast<double>(duration.count()) * factor)};
+}
+
 }  // namespace
 
 void Link::break_stream() {
@@ -101,17 +106,28 @@ std::optional<TimePoint> Link::start_part(TimePoint now, Pipe& pipe) {
     if (pipe.lanes[lane].empty()) continue;
     pipe.on_wire = lane;
     pipe.part_bytes = std::min(pipe.lanes[lane].front().bytes_left, kPartBytes);
-    return now + Duration{static_cast<Duration::rep>(pipe.part_bytes * kNanosecondsASecond /
-                                                     model_.bytes_per_second)};
+    const Duration takes{static_cast<Duration::rep>(pipe.part_bytes * kNanosecondsASecond /
+                                                    model_.bytes_per_second)};
+    return now + scaled(takes, narrower_);
   }
   return std::nullopt;
+}
+
+TimePoint Link::after_stall(TimePoint now, Pipe& pipe) {
+  if (model_.between_stalls.base <= Duration::zero()) return now;
+  while (now >= pipe.stall_end) {
+    pipe.stall_begin = pipe.stall_end + model_.between_stalls.sample(pipe.random);
+    pipe.stall_end = pipe.stall_begin + model_.stall.sample(pipe.random);
+  }
+  return now < pipe.stall_begin ? now : pipe.stall_end;
 }
 
 std::optional<TimePoint> Link::fly(TimePoint now, std::uint32_t from_end, swarm::Message message,
                                    bool comes_twice) {
   Pipe& pipe = pipes_[from_end];
-  const TimePoint arrival = std::max(
-      {now + model_.latency.sample(pipe.random), pipe.last_arrival, ends_[1 - from_end].up_at});
+  const Duration way = scaled(model_.latency.sample(pipe.random), longer_);
+  const TimePoint arrival =
+      std::max({after_stall(now, pipe) + way, pipe.last_arrival, ends_[1 - from_end].up_at});
   pipe.last_arrival = arrival;
   const bool was_empty = pipe.in_flight.empty();
   if (comes_twice) pipe.in_flight.push_back({arrival, message});
@@ -126,6 +142,11 @@ swarm::Message Link::deliver(std::uint32_t from_end, std::optional<TimePoint>& n
   pipe.in_flight.pop_front();
   next = pipe.in_flight.empty() ? std::nullopt : std::optional{pipe.in_flight.front().at};
   return message;
+}
+
+void Link::set_slowness(double narrower, double longer) {
+  narrower_ = narrower;
+  longer_ = longer;
 }
 
 void Link::set_lossless() {

@@ -57,6 +57,8 @@ class Link {
   swarm::Message deliver(std::uint32_t from_end, std::optional<TimePoint>& next);
 
   void set_lossless();
+  /// From now on bytes take `narrower` times as long, and the way `longer` times.
+  void set_slowness(double narrower, double longer);
   void set_silent(bool is_silent) { is_silent_ = is_silent; }
 
   std::uint64_t lost() const { return lost_; }
@@ -80,10 +82,12 @@ class Link {
     std::optional<Lane> on_wire;  // the lane whose first message has a part on the wire
     std::uint64_t part_bytes = 0;
     TimePoint last_arrival;
+    TimePoint stall_begin, stall_end;  // of the last or next one; both zero: none is drawn yet
     Random random;
   };
 
   static Lane lane_of(const swarm::Message& message);
+  TimePoint after_stall(TimePoint now, Pipe& pipe);
   std::optional<TimePoint> start_part(TimePoint now, Pipe& pipe);
   std::optional<TimePoint> fly(TimePoint now, std::uint32_t from_end, swarm::Message message,
                                bool comes_twice);
@@ -95,6 +99,8 @@ class Link {
   std::uint32_t generation_ = 0;
   bool is_connected_ = false;
   bool is_silent_ = false;
+  double narrower_ = 1;
+  double longer_ = 1;
   std::uint64_t lost_ = 0;
   std::uint64_t duplicated_ = 0;
 };

@@ -36,8 +36,11 @@ Distribution long_tail(Duration base, Duration spread);
 struct LinkModel {
   Distribution latency = constant(std::chrono::milliseconds{1});
   std::uint64_t bytes_per_second = 0;  // 0: serialisation takes no time
-  double loss = 0;                     // probability that a message vanishes
-  double duplicate = 0;                // probability that a message arrives twice
+  // Bursts: now and then the link stands still for a while, and what waited arrives together.
+  Distribution stall = constant(Duration::zero());
+  Distribution between_stalls = constant(Duration::zero());  // zero: it never stands still
+  double loss = 0;                                           // probability that a message vanishes
+  double duplicate = 0;  // probability that a message arrives twice
   // Until an end notices that the link broke, and until a new stream is up once it can be.
   Distribution detection = uniform(std::chrono::milliseconds{50}, std::chrono::milliseconds{100});
   Distribution redial = uniform(std::chrono::milliseconds{20}, std::chrono::milliseconds{50});

@@ -97,6 +97,7 @@ void Network::set_broken(TimePoint now, std::uint32_t link, bool is_broken) {
 void Network::heal(TimePoint now) {
   for (std::uint32_t index = 0; index < lines_.size(); ++index) {
     lines_[index].link.set_lossless();
+    lines_[index].link.set_slowness(1, 1);
     set_broken(now, index, false);
   }
 }

@@ -40,6 +40,9 @@ class Network {
   void set_alive(TimePoint now, std::uint32_t host, bool is_alive);
   void set_broken(TimePoint now, std::uint32_t link, bool is_broken);
   void set_silent(std::uint32_t link, bool is_silent) { lines_[link].link.set_silent(is_silent); }
+  void set_slowness(std::uint32_t link, double narrower, double longer) {
+    lines_[link].link.set_slowness(narrower, longer);
+  }
   void heal(TimePoint now);
 
   std::uint64_t lost() const;

@@ -13,6 +13,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr std::uint64_t kSalt = 0x5ce9a210;
+constexpr std::uint64_t kLinksSalt = 0x5ce9a211;
 
 Duration between(Random& random, Duration low, Duration high) {
   const auto width = static_cast<std::uint64_t>((high - low).count());
@@ -135,6 +136,24 @@ Fault draw_fault(Random& random, const Scenario& scenario) {
   return fault;
 }
 
+/// Links that change and stand still, and a head that finds its window. Drawn apart from all else,
+/// so that what a seed is known for stays.
+void draw_changing_links(std::uint64_t seed, Scenario& scenario) {
+  Random random(mix_seed(seed, kLinksSalt));
+  swarm::Options& options = scenario.options;
+  const bool has_window = options.schedule == swarm::Schedule::kAsync && !options.lock_step;
+  if (has_window && random.chance(0.3)) options.window = 0;
+  if (random.chance(0.2)) {
+    scenario.link.stall = uniform({}, milliseconds{300});
+    scenario.link.between_stalls = uniform(milliseconds{100}, seconds{2});
+  }
+  if (scenario.stages == 1 || !random.chance(0.3)) return;
+  const auto kind = random.chance(0.5) ? Fault::Kind::kNarrowLink : Fault::Kind::kFarLink;
+  scenario.faults.push_back(
+      {kind, between(random, {}, scenario.heals_at), pick(random, 0, scenario.stages - 2),
+       between(random, milliseconds{100}, seconds{4}), 1 + 9 * random.uniform()});
+}
+
 }  // namespace
 
 Scenario random_scenario(std::uint64_t seed) {
@@ -155,6 +174,7 @@ Scenario random_scenario(std::uint64_t seed) {
     scenario.ending = Ending::kSaved;
   }
   scenario.bound = std::chrono::minutes{30};
+  draw_changing_links(seed, scenario);
   return scenario;
 }
 

@@ -22,6 +22,8 @@ struct Fault {
     kCrash,       // target host; it restarts after `lasts` with what its disk has
     kWipe,        // the same, and its disk is empty then
     kSlow,        // target host; its device takes `factor` times as long
+    kNarrowLink,  // target link; bytes take `factor` times as long
+    kFarLink,     // target link; the way takes `factor` times as long
     kRejecting,   // target host; with probability `factor` a peer's bytes do not decode
     kDiskFull,    // target host; writes fail
     kStop,        // target host is asked to stop, with `lasts` until the deadline (0: without)

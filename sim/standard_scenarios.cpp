@@ -54,6 +54,12 @@ std::vector<Scenario> healthy() {
   one.options.window = 1;
   list.push_back(one);
 
+  Scenario found =
+      line("window-found", "the head finds its window, over links with jitter", 4, 600);
+  found.options.window = 0;
+  found.link.latency = uniform(milliseconds{10}, milliseconds{10});
+  list.push_back(found);
+
   Scenario late = line("late-start", "nodes start one after another within ten seconds", 8, 40);
   late.start_spread = seconds{10};
   list.push_back(late);

@@ -200,6 +200,11 @@ struct ActionReader {
     record.name = "Committed";
     record.first = pack(a.checkpoint);
   }
+  void operator()(const swarm::WindowChanged& a) const {
+    record.name = "WindowChanged";
+    record.detail = a.reason;
+    record.first = a.window;
+  }
   void operator()(const swarm::Repeated& a) const {
     record.name = "Repeated";
     record.detail = a.reason;

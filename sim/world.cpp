@@ -1,6 +1,7 @@
 #include "sim/world.hpp"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 #include <variant>
 
@@ -32,6 +33,7 @@ class World {
   void carry_out_all(std::uint32_t host);
   void carry_out(std::uint32_t host, swarm::Action action);
   void start_task(std::uint32_t host, swarm::Action task);
+  void measure_staleness(const swarm::Action& task);
   void finish_task(std::uint32_t host);
   void change_phase(std::uint32_t host, const swarm::PhaseChanged& change);
   void schedule_wake(std::uint32_t host);
@@ -64,6 +66,9 @@ class World {
   std::uint32_t over_ = 0;     // hosts
   std::uint32_t settled_ = 0;  // the first hosts that may leave
   std::uint32_t wakes_at_once_ = 0;
+  std::uint64_t head_updates_ = 0;
+  std::uint64_t head_staleness_ = 0;                    // of its newest backward
+  std::map<MicrobatchId, std::uint64_t> forwarded_at_;  // at the head: its updates then
 
   Violations violations_;
   Shadow shadow_;
@@ -270,7 +275,9 @@ void World::carry_out(std::uint32_t host, swarm::Action action) {
   } else if (const auto* remove = std::get_if<swarm::RemoveCheckpoint>(&action)) {
     hosts_[host].remove(remove->checkpoint);
   } else if (const auto* step = std::get_if<swarm::StepReported>(&action)) {
-    result_.steps.push_back({now_, *step});
+    result_.steps.push_back({now_, *step, head_staleness_});
+  } else if (const auto* window = std::get_if<swarm::WindowChanged>(&action)) {
+    result_.windows.push_back({now_, *window});
   } else if (const auto* phase = std::get_if<swarm::PhaseChanged>(&action)) {
     change_phase(host, *phase);
   } else if (std::holds_alternative<swarm::RunForward>(action) ||
@@ -287,8 +294,25 @@ void World::start_task(std::uint32_t host, swarm::Action task) {
     fail(host, "order", "a compute task was started while another one is running");
     return;
   }
+  if (host == 0) measure_staleness(task);
   const Duration duration = hosts_[host].start_task(std::move(task));
   queue_.push(now_ + duration, DueKind::kCompute, host, hosts_[host].incarnation());
+}
+
+/// The head's, counted from its tasks: what its core says about itself is not asked.
+void World::measure_staleness(const swarm::Action& task) {
+  if (const auto* forward = std::get_if<swarm::RunForward>(&task)) {
+    if (forward->keeps) forwarded_at_[forward->id] = head_updates_;
+  } else if (const auto* backward = std::get_if<swarm::RunBackward>(&task)) {
+    const auto found = forwarded_at_.find(backward->id);
+    if (found == forwarded_at_.end()) return;
+    head_staleness_ = head_updates_ - found->second;
+    forwarded_at_.erase(found);
+  } else if (std::holds_alternative<swarm::RunUpdate>(task)) {
+    ++head_updates_;
+  } else if (std::holds_alternative<swarm::RunRestore>(task)) {
+    forwarded_at_.clear();
+  }
 }
 
 void World::finish_task(std::uint32_t host) {
@@ -353,6 +377,12 @@ void World::begin_fault(std::uint32_t index) {
     case Fault::Kind::kSlow:
       hosts_[fault.target].set_slowness(fault.factor);
       break;
+    case Fault::Kind::kNarrowLink:
+      network_.set_slowness(fault.target, fault.factor, 1);
+      break;
+    case Fault::Kind::kFarLink:
+      network_.set_slowness(fault.target, 1, fault.factor);
+      break;
     case Fault::Kind::kRejecting:
       hosts_[fault.target].set_rejecting(fault.factor);
       break;
@@ -382,6 +412,10 @@ void World::end_fault(std::uint32_t index) {
       break;
     case Fault::Kind::kSlow:
       hosts_[fault.target].set_slowness(1);
+      break;
+    case Fault::Kind::kNarrowLink:
+    case Fault::Kind::kFarLink:
+      network_.set_slowness(fault.target, 1, 1);
       break;
     case Fault::Kind::kRejecting:
       hosts_[fault.target].set_rejecting(0);

@@ -31,6 +31,12 @@ struct RunOptions {
 struct TimedStep {
   TimePoint at;
   swarm::StepReported step;
+  std::uint64_t staleness = 0;  // updates that the head made since its forward
+};
+
+struct TimedWindow {
+  TimePoint at;
+  swarm::WindowChanged change;
 };
 
 struct RunResult {
@@ -40,9 +46,10 @@ struct RunResult {
   std::uint64_t events = 0;  // handled by cores: "hop events"
   TimePoint ended;
   std::vector<TimedStep> steps;
-  std::vector<Digest> weights;  // of each stage at the end
-  std::uint32_t epochs = 0;     // the last one
-  std::uint64_t lost = 0;       // messages
+  std::vector<TimedWindow> windows;  // that the head chose itself
+  std::vector<Digest> weights;       // of each stage at the end
+  std::uint32_t epochs = 0;          // the last one
+  std::uint64_t lost = 0;            // messages
   std::uint64_t duplicated = 0;
   std::uint64_t most_held_bytes = 0;  // by any one host
   BranchCounts branches;

@@ -91,6 +91,10 @@ struct EvalReported {  // at the head
 struct Committed {  // at the head: sound at every stage
   CheckpointId checkpoint;
 };
+struct WindowChanged {  // at the head, where it finds the window itself
+  std::uint32_t window;
+  const char* reason;  // a literal
+};
 struct Repeated {  // something was sent again; why is a literal
   MicrobatchId id;
   Direction direction;
@@ -102,9 +106,10 @@ struct Misbehaved {  // feeds the peer's score
   const char* what;
 };
 
-using Action = std::variant<Send, Release, RunForward, RunBackward, RunUpdate, RunSnapshot,
-                            RunRestore, Forget, StoreSnapshot, RemoveCheckpoint, PhaseChanged,
-                            StepReported, EvalReported, Committed, Repeated, Misbehaved>;
+using Action =
+    std::variant<Send, Release, RunForward, RunBackward, RunUpdate, RunSnapshot, RunRestore, Forget,
+                 StoreSnapshot, RemoveCheckpoint, PhaseChanged, StepReported, EvalReported,
+                 Committed, WindowChanged, Repeated, Misbehaved>;
 
 const char* to_string(Phase phase);
 

@@ -2,7 +2,8 @@
 //
 // Rules
 // - kAsync: fewer than `window` in flight. What is in flight beyond what keeps the slowest stage
-//   busy buys no speed and costs staleness. Evaluation batches take places of the window too.
+//   busy buys no speed and costs staleness (window_control.hpp). Evaluation batches take places of
+//   the window too.
 // - In lock-step the schedule itself is the window: the head draws when a forward is next.
 // - kGpipe: a group of `accumulate` is drawn at once; the next when all its gradients are applied
 //   and the update is made. The last group may be smaller, and its size travels with it.
@@ -40,6 +41,7 @@ class Draw {
 
   explicit Draw(const Options& options);
   void restart(std::uint64_t from_position);
+  void set_window(std::uint32_t window) { window_ = window; }
 
   Decision decide(const View& view) const;
   /// The next one, after a positive decision.

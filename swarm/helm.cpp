@@ -3,14 +3,15 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/limits.hpp"
 
 namespace brigade::swarm {
 namespace {
 
-/// As many as keep the line busy: the window, or a line full where the schedule has no window.
-std::uint32_t evaluation_window(const Options& options) {
-  const bool has_window = options.schedule == Schedule::kAsync && !options.lock_step;
-  return has_window ? options.window : std::min(options.stages, limits::kMaxWindow);
+/// At the start; 0: the schedule has none.
+std::uint32_t first_window(const Options& options) {
+  if (options.schedule != Schedule::kAsync || options.lock_step) return 0;
+  return options.window > 0 ? options.window : std::min(options.stages, limits::kMaxWindow);
 }
 
 }  // namespace
@@ -19,12 +20,19 @@ Helm::Helm(Shared& shared, Evaluation& evaluation)
     : shared_(shared),
       evaluation_(evaluation),
       draw_(shared.options),
-      evaluation_window_(evaluation_window(shared.options)) {}
+      window_(first_window(shared.options)) {
+  draw_.set_window(window_);
+  if (window_ > 0 && shared.options.window == 0)
+    control_.emplace(window_, most_found_window(shared.options.stages));
+}
 
 void Helm::enter_epoch() {
   view_ = View{};
   draw_.restart(shared_.epoch.from.position);
   evaluation_.restart(shared_.epoch.from.position);
+  applied_ = 0;
+  is_window_limiting_ = false;
+  if (control_) control_->restart();
 }
 
 std::optional<std::uint64_t> Helm::steer() {
@@ -37,6 +45,21 @@ std::optional<std::uint64_t> Helm::steer() {
   const auto final_count = draw_.final_count(view_.is_stopping);
   if (!final_count) return std::nullopt;
   return shared_.epoch.from.position + *final_count;
+}
+
+void Helm::watch(TimePoint now, Duration pace) {
+  if (!control_) return;
+  const Ledger::Counts counts = shared_.ledger.counts();
+  if (counts.applied == applied_) return;
+  const auto count = static_cast<std::uint32_t>(counts.applied - applied_);
+  const bool is_limiting = is_window_limiting_ && view_.is_ready && counts.evaluations == 0 &&
+                           !view_.is_stopping && !shared_.epoch.final_count;
+  applied_ = counts.applied;
+  is_window_limiting_ = true;
+  if (!control_->on_gradients(now, count, pace, is_limiting)) return;
+  window_ = control_->window();
+  draw_.set_window(window_);
+  shared_.actions.push(WindowChanged{window_, control_->reason()});
 }
 
 bool Helm::draw() {
@@ -63,13 +86,21 @@ bool Helm::draw() {
 }
 
 bool Helm::draw_evaluation() {
+  const std::uint32_t most =  // as many as keep the line busy
+      window_ > 0 ? window_ : std::min(shared_.options.stages, limits::kMaxWindow);
   const bool may_send = view_.is_ready && !view_.is_stopping && evaluation_.has_batch_to_send() &&
-                        shared_.ledger.counts().evaluations < evaluation_window_;
+                        shared_.ledger.counts().evaluations < most;
   if (!may_send) return false;
   const Sequence batch = evaluation_.take_batch();
   open({shared_.epoch.epoch, shared_.options.head, batch, MicrobatchId::Kind::kEval},
        Group{draw_.next(), 1});
+  is_window_limiting_ = false;
   return true;
+}
+
+const char* Helm::window_reason() const {
+  if (control_) return control_->reason();
+  return window_ > 0 ? "set by run.window" : "";
 }
 
 void Helm::open(const MicrobatchId& id, const Group& group) {

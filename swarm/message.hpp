@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/time.hpp"
 
 namespace brigade::swarm {
 
@@ -100,6 +101,7 @@ struct UpBeacon {
   std::vector<CheckpointId> offers;  // sound at all of them, newest first, ≤ limits::kMaxOffers
   CheckpointId newest;               // the newest sound at any of them: shows what would be lost
   std::uint64_t settled = 0;         // none of them will store a checkpoint below this position
+  Duration pace{};  // computing time a micro-batch of the slowest of them; zero: not known yet
 };
 
 /// State told to the stage after; it originates at the head.

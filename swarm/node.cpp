@@ -10,6 +10,7 @@
 #include "swarm/exchange.hpp"
 #include "swarm/helm.hpp"
 #include "swarm/line_session.hpp"
+#include "swarm/pace_meter.hpp"
 #include "swarm/shared.hpp"
 #include "swarm/workbench.hpp"
 
@@ -28,11 +29,12 @@ class Node::Impl {
         session_(options, start.max_epoch),
         book_(options, std::move(start.checkpoints)),
         post_(options, now),
+        pace_(options.accumulate),
         created_at_(now) {
     BRIGADE_CHECK(options.stages > 0 && options.stages <= limits::kMaxStages &&
                   options.stage.value() < options.stages);
-    BRIGADE_CHECK(options.window > 0 && options.window <= limits::kMaxWindow &&
-                  options.accumulate > 0 && options.accumulate <= limits::kMaxWindow);
+    BRIGADE_CHECK(options.window <= limits::kMaxWindow && options.accumulate > 0 &&
+                  options.accumulate <= limits::kMaxWindow);
     constexpr Duration kNone{0};
     BRIGADE_CHECK(options.receipt_deadline > kNone && options.gradient_deadline > kNone &&
                   options.longest_pause > kNone && options.beacon_interval > kNone);
@@ -80,10 +82,11 @@ class Node::Impl {
   void set_final_position(std::uint64_t position);
   void take_checkpoint(TimePoint now);
   void leave_in_time(TimePoint now);
-  void steer();
+  void steer(TimePoint now);
   void commit();
   void end(const char* reason);
   void feed_engine();
+  void note_pace(TimePoint now);
   void tell_neighbours(TimePoint now);
   void report_phase();
   void remove(const std::vector<CheckpointId>& checkpoints);
@@ -95,7 +98,8 @@ class Node::Impl {
   bool note_drained();
   bool is_asked_to_stop() const { return is_stopping_ || session_.wants_stop_after(); }
   LineSession::Own own() const {
-    return {book_.offers(), shared_.position(), is_drained(), is_stopping_, book_.settled_below()};
+    return {book_.offers(), shared_.position(),    is_drained(),
+            is_stopping_,   book_.settled_below(), pace_.microbatch()};
   }
   DownBeacon news() const;
   Phase phase() const;
@@ -109,6 +113,7 @@ class Node::Impl {
   LineSession session_;
   CheckpointBook book_;
   BeaconPost post_;
+  PaceMeter pace_;
   TimePoint created_at_;
 
   bool has_news_ = true;  // something that beacons or the session's verdict depend on has changed
@@ -181,6 +186,7 @@ void Node::Impl::on(TimePoint, const StopRequested& event) {
 // ---- what follows -------------------------------------------------------------------------------
 
 void Node::Impl::settle(TimePoint now) {
+  note_pace(now);
   exchange_.on_time(now);
   do {
     if (has_news_) {
@@ -189,9 +195,10 @@ void Node::Impl::settle(TimePoint now) {
     }
     take_checkpoint(now);
     leave_in_time(now);
-    if (shared_.is_head()) steer();
+    if (shared_.is_head()) steer(now);
     feed_engine();
   } while (note_drained());  // what follows from that can't wait: a line of one hears no beacons
+  note_pace(now);
   tell_neighbours(now);
   report_phase();
 }
@@ -211,6 +218,7 @@ void Node::Impl::enter(const LineSession::Verdict& verdict) {
   workbench_.enter_epoch();
   book_.restart(verdict.epoch, verdict.from);
   helm_.enter_epoch();
+  pace_.restart();
 }
 
 void Node::Impl::learn_from_before() {
@@ -267,7 +275,7 @@ void Node::Impl::leave_in_time(TimePoint now) {
 }
 
 /// The head's part: what is drawn and evaluated, what is committed, when it is over.
-void Node::Impl::steer() {
+void Node::Impl::steer(TimePoint now) {
   if (over_ != nullptr || !session_.is_sealed()) return;
   Helm::View& view = helm_.view();
   view.is_stopping = is_asked_to_stop();
@@ -276,6 +284,7 @@ void Node::Impl::steer() {
   view.is_line_drained = is_drained() && session_.is_drained_after();
   if (const auto final_position = helm_.steer()) set_final_position(*final_position);
   if (has_news_) commit();
+  helm_.watch(now, session_.pace(own()));
   const bool is_saved =
       shared_.epoch.final_count && book_.committed().position == shared_.epoch.final_position();
   if (!is_saved || !helm_.is_done()) return;
@@ -309,6 +318,17 @@ void Node::Impl::feed_engine() {
         shared_.is_head() && over_ == nullptr && session_.is_sealed() && !workbench_.is_computing();
     if (!may_draw || !helm_.draw()) return;
   }
+}
+
+/// The engine does until the next event what it does now.
+void Node::Impl::note_pace(TimePoint now) {
+  using Work = PaceMeter::Work;
+  const Duration before = pace_.microbatch();
+  const Work other =
+      workbench_.is_computing() && workbench_.is_restored() ? Work::kOther : Work::kNone;
+  pace_.note(now, workbench_.is_forwarding() ? Work::kForward : other,
+             shared_.ledger.counts().applied);
+  has_news_ |= pace_.microbatch() != before;
 }
 
 void Node::Impl::tell_neighbours(TimePoint now) {
@@ -412,6 +432,11 @@ Status Node::Impl::status() const {
   status.version = workbench_.version();
   status.staleness_mean = workbench_.meter().staleness_updates();
   status.staleness_max = workbench_.meter().staleness_max();
+  if (shared_.is_head()) {
+    status.window = helm_.window();
+    status.window_smoothed = helm_.window_smoothed();
+    status.window_reason = helm_.window_reason();
+  }
   status.repeats = exchange_.repeats();
   status.duplicates = exchange_.duplicates();
   status.is_computing = workbench_.is_computing();

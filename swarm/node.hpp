@@ -49,10 +49,13 @@ struct Status {
   std::uint32_t awaiting_gradient = 0;  // of those: forwarded here, gradient not here yet
   std::uint32_t kept_gradients = 0;     // applied here, not yet acknowledged by the stage before
   Version version;
-  double staleness_mean = 0;     // running mean, in updates
-  double staleness_max = 0;      // largest single value of this epoch
-  std::uint64_t repeats = 0;     // messages sent again
-  std::uint64_t duplicates = 0;  // messages received again and not applied again
+  double staleness_mean = 0;       // running mean, in updates
+  double staleness_max = 0;        // largest single value of this epoch
+  std::uint32_t window = 0;        // at the head of an asynchronous schedule; else 0
+  double window_smoothed = 0;      // its mean over the last hundred micro-batches or so
+  const char* window_reason = "";  // a literal: why it is what it is
+  std::uint64_t repeats = 0;       // messages sent again
+  std::uint64_t duplicates = 0;    // messages received again and not applied again
   bool is_computing = false;
   const char* waiting_for = "";  // a literal: why nothing is computing right now
 };

@@ -1,10 +1,12 @@
 // Everything that can be set on a node's core. The parser stays outside (config/).
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 
 #include "base/ids.hpp"
+#include "base/limits.hpp"
 #include "base/time.hpp"
 
 namespace brigade::swarm {
@@ -33,6 +35,14 @@ constexpr bool is_synchronous(Schedule schedule) {
   return schedule != Schedule::kAsync;
 }
 
+/// The largest window that a head chooses itself: what the stages must have room for. Enough for a
+/// round trip of thirty times what the whole line computes.
+constexpr std::uint32_t most_found_window(std::uint32_t stages) {
+  constexpr std::uint32_t kOfAStage = 32;
+  constexpr std::uint32_t kLeast = 64;
+  return std::min(std::max(kOfAStage * stages, kLeast), limits::kMaxWindow);
+}
+
 struct Options {
   NodeId self;
   StageIndex stage;
@@ -41,8 +51,10 @@ struct Options {
   std::uint64_t seed = 0;    // for pauses; data and weights are none of the core's business
 
   Schedule schedule = Schedule::kAsync;
-  bool lock_step = false;        // forward(m+δ), backward(m), update, in this order (kAsync only)
-  std::uint32_t window = 1;      // kAsync: micro-batches in flight at the head, 1 … kMaxWindow
+  bool lock_step = false;  // forward(m+δ), backward(m), update, in this order (kAsync only)
+  /// kAsync: micro-batches in flight at the head, 1 … kMaxWindow; 0: the head finds the smallest
+  /// that keeps the slowest stage busy, beginning with `stages`. Lock-step has a window of its own.
+  std::uint32_t window = 1;
   std::uint32_t accumulate = 1;  // micro-batches an update: K, and M of groups
 
   std::uint64_t steps = 0;  // micro-batches to draw in the whole run; 0: without end

@@ -73,9 +73,10 @@ TEST_CASE("the staleness that corrects is measured, nominal or a number") {
   CHECK(to_method_settings(swarm).tau_fixed == 2.5);
 }
 
-TEST_CASE("the window is the number of stages unless it is set") {
+TEST_CASE("the head finds the window unless it is set, and memory is estimated for the largest") {
   auto swarm = swarm_of(4);
-  CHECK(to_core_options(swarm, NodeId{}, 0, 10).window == 4);
+  CHECK(to_core_options(swarm, NodeId{}, 0, 10).window == 0);
+  CHECK(in_flight_at_most(swarm, 1) == swarm::most_found_window(swarm.stages) - 1);
   swarm.run.window = 6;
   CHECK(to_core_options(swarm, NodeId{}, 0, 10).window == 6);
 }

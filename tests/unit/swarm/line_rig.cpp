@@ -286,6 +286,10 @@ void LineRig::act(std::uint32_t stage, const Committed& action) {
   expect(stage == 0, "a commit away from the head");
   committed.push_back(action.checkpoint);
 }
+void LineRig::act(std::uint32_t stage, const WindowChanged& action) {
+  expect(stage == 0, "a window away from the head");
+  windows.push_back(action.window);
+}
 void LineRig::act(std::uint32_t stage, const Repeated& action) {
   repeated[stage].push_back(action);
 }

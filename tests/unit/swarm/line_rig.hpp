@@ -55,6 +55,7 @@ class LineRig {
 
   std::vector<std::vector<Done>> done;              // by stage
   std::vector<std::vector<PhaseChanged>> phases;    // by stage
+  std::vector<std::uint32_t> windows;               // that the head chose itself
   std::vector<std::vector<Misbehaved>> misbehaved;  // by stage
   std::vector<std::vector<Repeated>> repeated;      // by stage
   std::vector<StepReported> steps;
@@ -100,6 +101,7 @@ class LineRig {
   void act(std::uint32_t stage, const StepReported& action);
   void act(std::uint32_t stage, const EvalReported& action);
   void act(std::uint32_t stage, const Committed& action);
+  void act(std::uint32_t stage, const WindowChanged& action);
   void act(std::uint32_t stage, const Repeated& action);
   void act(std::uint32_t stage, const Misbehaved& action);
   void compute(std::uint32_t stage, Event answer);

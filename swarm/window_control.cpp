@@ -1,0 +1,310 @@
+#include "swarm/window_control.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/check.hpp"
+
+namespace brigade::swarm {
+namespace {
+
+constexpr double kPast = 0.99;           // weight on the past in the smoothed window
+constexpr double kNextToNoError = 0.01;  // for a rate that others will be compared with
+constexpr std::uint32_t kQuarter = 4;
+constexpr std::uint32_t kEighth = 8;
+constexpr std::uint32_t kNoiseBatches = 16;  // that the spread of batches is remembered for
+constexpr std::uint32_t kResolution = 16;    // a sixteenth of the window, or one
+
+double to_seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+bool has_changed(Duration pace, Duration known) {
+  const auto difference = static_cast<double>(std::chrono::abs(pace - known).count());
+  return difference > WindowControl::kPaceChange * static_cast<double>(known.count());
+}
+
+}  // namespace
+
+WindowControl::WindowControl(std::uint32_t first, std::uint32_t most)
+    : most_(most), window_(first), smoothed_(first) {
+  BRIGADE_CHECK(first > 0 && first <= most);
+  restart();
+}
+
+void WindowControl::restart() {
+  has_last_ = false;
+  begin_trial(2 * window_);
+}
+
+// ---- measuring ----------------------------------------------------------------------------------
+
+bool WindowControl::on_gradients(TimePoint now, std::uint32_t count, Duration pace,
+                                 bool is_limiting) {
+  const double past = std::pow(kPast, count);
+  smoothed_ = past * smoothed_ + (1 - past) * window_;
+  pace_ = pace;
+  const bool is_measured = has_last_ && is_limiting;
+  const double interval = is_measured ? to_seconds(now - last_) : 0;
+  last_ = now;
+  has_last_ = true;
+  if (pace <= Duration::zero()) return false;
+  if (known_pace_ == Duration::zero() || has_changed(pace, known_pace_)) {
+    forget();
+    return false;
+  }
+  if (let_pass_ > 0) {
+    let_pass_ -= std::min(let_pass_, count);
+    return false;
+  }
+  if (!is_measured) return false;
+  if (interval * (batches_ > 0 ? rate() : past_rate_) > double{kOutage} * window_) return false;
+  gradients_ += count;
+  seconds_ += interval;
+  if (gradients_ < batch_gradients()) return false;
+  const double seconds_a_gradient = seconds_ / gradients_;
+  sum_ += seconds_a_gradient;
+  sum_of_squares_ += seconds_a_gradient * seconds_a_gradient;
+  ++batches_;
+  gradients_ = 0;
+  seconds_ = 0;
+  return decide(judge());
+}
+
+void WindowControl::begin_trial(std::uint32_t let_pass) {
+  // Bursts are rare: a trial that happens to see none must not be believed for being even.
+  const double weight = std::min(1.0, batches_ / double{kNoiseBatches});
+  noise_ += weight * (spread() - noise_);
+  if (batches_ > 0) past_rate_ = rate();
+  let_pass_ = let_pass;
+  gradients_ = 0;
+  seconds_ = 0;
+  batches_ = 0;
+  sum_ = sum_of_squares_ = 0;
+}
+
+std::uint32_t WindowControl::batch_gradients() const {
+  return window_ * ((kLeastGradients + window_ - 1) / window_);
+}
+
+double WindowControl::rate() const {
+  return batches_ / std::max(sum_, 1e-9);
+}
+
+/// Variance of the present trial's batches, relative to their mean squared.
+double WindowControl::spread() const {
+  if (batches_ < 2) return 0;
+  const double mean = std::max(sum_ / batches_, 1e-9);
+  const double variance = std::max(sum_of_squares_ / batches_ - mean * mean, 0.0);
+  return variance * batches_ / (batches_ - 1) / (mean * mean);
+}
+
+double WindowControl::error() const {
+  return std::sqrt(std::max(spread(), noise_) / batches_);
+}
+
+double WindowControl::most_rate() const {
+  const double computing = 1 / to_seconds(pace_);
+  return limit_rate_ > 0 ? std::min(limit_rate_, computing) : computing;
+}
+
+WindowControl::Verdict WindowControl::judge() const {
+  const double share = rate() / most_rate();
+  const double bar = aim_ == Aim::kWatch ? kEnough - kHysteresis : kEnough;
+  if (aim_ != Aim::kWatch && batches_ > 1 && share < kClearlyLess) return Verdict::kTooSmall;
+  if (batches_ < kLeastBatches) return Verdict::kUndecided;
+  if (share * (1 + 2 * error()) < bar) return Verdict::kTooSmall;
+  if (share * (1 - 2 * error()) >= bar) return Verdict::kEnough;
+  if (batches_ < kMostBatches) return Verdict::kUndecided;
+  return share < bar ? Verdict::kTooSmall : Verdict::kEnough;
+}
+
+// ---- deciding -----------------------------------------------------------------------------------
+
+bool WindowControl::decide(Verdict verdict) {
+  if (verdict == Verdict::kUndecided) return false;
+  switch (aim_) {
+    case Aim::kSearch:
+      return verdict == Verdict::kTooSmall ? on_too_small() : on_enough();
+    case Aim::kWatch:
+      return on_watched(verdict);
+    case Aim::kProbe:
+      return on_probed(verdict);
+    case Aim::kProbeUp:
+      return on_probed_up();
+  }
+  return false;
+}
+
+bool WindowControl::on_too_small() {
+  const bool is_new = climb_.empty() || climb_.back().window < window_;
+  if (enough_ <= window_) enough_ = 0;  // what was measured last counts
+  too_small_ = std::max(too_small_, window_);
+  if (enough_ > 0) return narrow();
+  if (is_new) climb_.push_back({window_, rate()});
+  climb_.back().rate = rate();
+  return climb();
+}
+
+bool WindowControl::on_enough() {
+  enough_ = window_;
+  if (too_small_ >= enough_) too_small_ = 0;
+  climb_.clear();
+  return narrow();
+}
+
+bool WindowControl::climb() {
+  const Point* half = doubled_in_vain();
+  if (half != nullptr) {
+    const double own_error = std::sqrt(spread() / batches_);
+    const bool is_sure = batches_ >= 2 * kLeastBatches && own_error <= kNextToNoError;
+    if (!is_sure && batches_ < kMostBatches) return false;  // measured further
+    if (find_limit(*half)) return narrow();
+  }
+  if (window_ == most_) {
+    limit_rate_ = rate();
+    enough_ = window_;
+    return watch("the largest window allowed: a larger one would be faster");
+  }
+  const double wanted = std::ceil(window_ * most_rate() / rate());
+  const std::uint32_t twice = std::min(2 * window_, most_);
+  const std::uint32_t least = window_ + (gained_little() ? window_ / kQuarter : 0) + 1;
+  std::uint32_t next = wanted < twice ? static_cast<std::uint32_t>(wanted) : twice;
+  next = std::max(next, least);
+  return try_window(std::min(next, most_), Aim::kSearch,
+                    limit_rate_ > 0 ? "less came back than the links can carry"
+                                    : "the slowest stage was waiting");
+}
+
+/// The last step of the climb brought less than half of what its size promised: where delays vary,
+/// the rate bends long before it is flat, and steps of what is missing would only creep.
+bool WindowControl::gained_little() const {
+  if (climb_.size() < 2) return false;
+  const Point& before = climb_[climb_.size() - 2];
+  const double step = static_cast<double>(window_) / before.window - 1;
+  return rate() / before.rate - 1 < step / 2;
+}
+
+/// A point of the climb with at most half the present window and next to the same rate, if any.
+const WindowControl::Point* WindowControl::doubled_in_vain() const {
+  const auto is_half = [this](const Point& point) { return 2 * point.window <= window_; };
+  const auto half = std::find_if(climb_.rbegin(), climb_.rend(), is_half);
+  if (half == climb_.rend() || rate() > half->rate * (1 + kNoMore)) return nullptr;
+  return &*half;
+}
+
+/// What the line does at most, where not computing limits it; false if that does.
+bool WindowControl::find_limit(const Point& half) {
+  // As if what is missing fell with 1/window, which is what it does where delays vary.
+  const double gained = std::max(rate() - half.rate, 0.0);
+  const double to_come = gained * half.window / (window_ - half.window);
+  limit_rate_ = 0;
+  if (rate() + to_come >= kEnough * most_rate()) return false;
+  limit_rate_ = rate() + to_come;
+  too_small_ = enough_ = 0;
+  for (const Point& point : climb_) {
+    if (point.rate < kEnough * limit_rate_) {
+      too_small_ = point.window;
+    } else if (enough_ == 0) {
+      enough_ = point.window;
+    }
+  }
+  if (enough_ < too_small_) enough_ = 0;
+  if (enough_ == 0) return false;
+  climb_.clear();
+  return true;
+}
+
+bool WindowControl::narrow() {
+  const std::uint32_t apart = enough_ - too_small_;
+  if (enough_ == 1 || apart <= std::max(1U, enough_ / kResolution)) {
+    return watch(limit_rate_ > 0 ? "the smallest that carries as much as the links can"
+                                 : "the smallest that keeps the slowest stage busy");
+  }
+  if (too_small_ == 0) {
+    return try_window(enough_ - std::max(1U, enough_ / kQuarter), Aim::kSearch,
+                      "a larger one was enough: trying less");
+  }
+  return try_window(too_small_ + apart / 2, Aim::kSearch,
+                    "between one that was too small and one that was enough");
+}
+
+bool WindowControl::watch(const char* reason) {
+  found_ = enough_;
+  if (window_ == found_) found_rate_ = rate();
+  watched_ = 0;
+  return try_window(found_, Aim::kWatch, reason);
+}
+
+bool WindowControl::on_watched(Verdict verdict) {
+  found_rate_ = rate();
+  if (verdict == Verdict::kTooSmall) {
+    forget_bounds();
+    return on_too_small();
+  }
+  watched_ += batches_;
+  if (watched_ < pause_) {
+    begin_trial(0);
+    return false;
+  }
+  const bool goes_up = limit_rate_ > 0 && found_ < most_ && probes_up_next_;
+  probes_up_next_ = !goes_up;
+  if (goes_up) {
+    return try_window(std::min(found_ + std::max(1U, found_ / kQuarter), most_), Aim::kProbeUp,
+                      "trying whether the links carry more by now");
+  }
+  if (found_ == 1) return keep_found("the smallest there is");
+  return try_window(found_ - std::max(1U, found_ / kEighth), Aim::kProbe,
+                    "trying whether less is enough by now");
+}
+
+bool WindowControl::on_probed(Verdict verdict) {
+  if (verdict == Verdict::kTooSmall)
+    return keep_found("trying less left the slowest stage waiting");
+  pause_ = kFirstPause;
+  too_small_ = 0;
+  aim_ = Aim::kSearch;
+  return on_enough();
+}
+
+bool WindowControl::on_probed_up() {
+  const double gained = rate() / found_rate_ - 1;
+  if (gained < 1 - kEnough + 2 * error()) return keep_found("trying more brought back no more");
+  forget_bounds();
+  return on_too_small();
+}
+
+/// Nothing came of a probe.
+bool WindowControl::keep_found(const char* reason) {
+  pause_ = std::min(2 * pause_, kLongestPause);
+  enough_ = found_;
+  return watch(reason);
+}
+
+bool WindowControl::try_window(std::uint32_t window, Aim aim, const char* reason) {
+  const bool is_new = window != window_;
+  const std::uint32_t let_pass = std::max(window_, window) + window;
+  window_ = window;
+  aim_ = aim;
+  reason_ = reason;
+  begin_trial(is_new ? let_pass : 0);
+  return is_new;
+}
+
+void WindowControl::forget_bounds() {
+  too_small_ = enough_ = 0;
+  limit_rate_ = 0;
+  climb_.clear();
+  pause_ = kFirstPause;
+  aim_ = Aim::kSearch;
+}
+
+/// The slowest stage computes at another pace.
+void WindowControl::forget() {
+  known_pace_ = pace_;
+  forget_bounds();
+  batches_ = 0;  // their spread is the change's, not the line's
+  begin_trial(window_);
+}
+
+}  // namespace brigade::swarm

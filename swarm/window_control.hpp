@@ -1,0 +1,141 @@
+// How many micro-batches the head keeps in flight: the fewest that keep the slowest stage busy.
+// More buys no speed and costs staleness, fewer leave the slowest stage waiting.
+//
+// What is measured, at the head: the rate at which gradients come back with the present window.
+// What it is compared with: the most that the line can do,
+//   - 1 / (computing time a micro-batch of the slowest stage), which the beacons carry, or
+//   - where less comes back however much is in flight (a narrow link, processes that share cores),
+//     the rate that the line was seen to settle at.
+// Their ratio is the share that the line does of what it can.
+//
+// Rules
+// - A window is tried: gradients of the window before are let pass (two round trips), then batches
+//   of at least one round trip are timed, until the share is above or below kEnough by two standard
+//   errors, or kMostBatches are in. So steady links are judged after four round trips, and jittery
+//   or bursty ones are averaged for as long as they need.
+// - Too small: the window grows by what is missing, to twice its size at most. If twice as much in
+//   flight brought back next to nothing more, the line does what it can: that rate is its most. The
+//   part of it that a still larger window would add is estimated from the same two points.
+// - Enough: a quarter less is tried, then halves of the distance between the largest window that
+// was
+//   too small and the smallest that was enough, until they are a sixteenth (or one) apart.
+// - Found: it is watched with a lower bar (kHysteresis), so that noise does not move it. Smaller
+//   windows are tried again now and then, where a link is the limit larger ones in turn, with
+//   pauses that double while nothing comes of it, so that trying costs little.
+// - What was learned is dropped when the slowest stage's computing time changes by kPaceChange, and
+//   when a window that was enough is not any more.
+// - Time in which the window is not what limits the head (evaluations, a line that is not ready) is
+//   not measured, nor is an interval of more than kOutage round trips: no window bridges an outage.
+//
+// Bounds: windows 1 … `most`. Threading: none. Cost: O(1) a gradient.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/time.hpp"
+
+namespace brigade::swarm {
+
+class WindowControl {
+ public:
+  static constexpr double kEnough =
+      0.98;  // of what the line can do: at most 3 % less, with a margin
+  static constexpr double kHysteresis = 0.01;  // less than that is enough for a window once found
+  static constexpr double kClearlyLess = 0.7;  // needs no more than two batches
+  static constexpr double kNoMore = 0.1;       // gained by twice the window: the line's limit
+  static constexpr double kPaceChange = 0.2;
+  static constexpr std::uint32_t kLeastBatches = 4;
+  static constexpr std::uint32_t kMostBatches = 64;
+  static constexpr std::uint32_t kLeastGradients = 16;  // of a batch
+  static constexpr std::uint32_t kOutage = 8;           // round trips
+  static constexpr std::uint32_t kFirstPause = 128;     // batches until a found window is doubted
+  static constexpr std::uint32_t kLongestPause = 1024;
+
+  WindowControl(std::uint32_t first, std::uint32_t most);
+  void restart();  // a new epoch: the window stays, measuring begins again
+
+  /// `count` gradients came back. `pace`: computing time a micro-batch of the slowest stage, zero
+  /// while unknown. `is_limiting`: since the call before, nothing but the window held draws back.
+  /// True: the window has changed.
+  bool on_gradients(TimePoint now, std::uint32_t count, Duration pace, bool is_limiting);
+
+  std::uint32_t window() const { return window_; }
+  double smoothed() const { return smoothed_; }  // mean over the gradients, weight 0.99 on the past
+  const char* reason() const { return reason_; }  // why the window is what it is; a literal
+  bool is_found() const { return aim_ == Aim::kWatch; }
+
+ private:
+  enum class Aim : std::uint8_t {
+    kSearch,   // between what was too small and what was enough
+    kWatch,    // found
+    kProbe,    // a smaller one, from a found window
+    kProbeUp,  // a larger one, from a found window that a link limits
+  };
+  enum class Verdict : std::uint8_t { kUndecided, kTooSmall, kEnough };
+  struct Point {
+    std::uint32_t window = 0;
+    double rate = 0;  // gradients a second
+  };
+
+  // Measuring.
+  void begin_trial(std::uint32_t let_pass);
+  std::uint32_t batch_gradients() const;
+  double rate() const;  // of the present trial, gradients a second
+  double spread() const;
+  double error() const;  // its standard error, as a part of it
+  double most_rate() const;
+  Verdict judge() const;
+
+  // Deciding; true: the window has changed.
+  bool decide(Verdict verdict);
+  bool on_too_small();
+  bool on_enough();
+  bool on_watched(Verdict verdict);
+  bool on_probed(Verdict verdict);
+  bool on_probed_up();
+  bool climb();
+  bool narrow();
+  bool watch(const char* reason);
+  bool keep_found(const char* reason);
+  bool try_window(std::uint32_t window, Aim aim, const char* reason);
+
+  bool gained_little() const;
+  const Point* doubled_in_vain() const;
+  bool find_limit(const Point& half);
+  void forget_bounds();
+  void forget();
+
+  std::uint32_t most_;
+  std::uint32_t window_;
+  double smoothed_;
+  const char* reason_ = "as many as stages, until it is measured";
+  Aim aim_ = Aim::kSearch;
+  Duration pace_{};
+  Duration known_pace_{};        // for which the following holds
+  std::uint32_t too_small_ = 0;  // largest window known to be; 0: none is
+  std::uint32_t enough_ = 0;     // smallest window known to be; 0: none is
+  std::vector<Point> climb_;     // what was too small on the way up; log2(most) and a few
+  double limit_rate_ = 0;        // gradients a second, where something other than computing limits
+
+  // Of a found window.
+  std::uint32_t found_ = 0;
+  double found_rate_ = 0;
+  std::uint32_t pause_ = kFirstPause;
+  std::uint32_t watched_ = 0;  // batches
+  bool probes_up_next_ = false;
+
+  // The present trial.
+  TimePoint last_;
+  bool has_last_ = false;
+  std::uint32_t let_pass_ = 0;   // gradients
+  std::uint32_t gradients_ = 0;  // of the present batch
+  double seconds_ = 0;           // of the present batch
+  std::uint32_t batches_ = 0;
+  double sum_ = 0, sum_of_squares_ = 0;  // of the seconds a gradient of each batch
+
+  double noise_ = 0;      // variance of batches, relative, over the last trials
+  double past_rate_ = 0;  // of the trial before
+};
+
+}  // namespace brigade::swarm

@@ -1,0 +1,167 @@
+#include "swarm/window_control.hpp"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "tests/catch.hpp"
+
+namespace brigade::swarm {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::nanoseconds;
+
+/// A line without noise: a window of W brings back min(W / round trip, 1 / pace, limit) a second.
+struct Line {
+  double round_trip_s = 0.1;
+  Duration pace = milliseconds{10};
+  double limit = 1e9;  // gradients a second
+
+  double rate(std::uint32_t window) const {
+    const double computing = 1 / std::chrono::duration<double>(pace).count();
+    return std::min({window / round_trip_s, computing, limit});
+  }
+  /// The smallest window that is as fast as any.
+  std::uint32_t knee() const {
+    std::uint32_t window = 1;
+    while (rate(window) < 0.98 * rate(1000)) ++window;
+    return window;
+  }
+};
+
+struct Rig {
+  WindowControl control;
+  TimePoint now{};
+  std::vector<std::uint32_t> windows;
+  std::vector<std::string> reasons;
+
+  explicit Rig(std::uint32_t first, std::uint32_t most = 1000) : control(first, most) {}
+
+  void gradients(const Line& line, int count) {
+    for (int i = 0; i < count; ++i) {
+      now += nanoseconds{static_cast<std::int64_t>(1e9 / line.rate(control.window()))};
+      if (!control.on_gradients(now, 1, line.pace, true)) continue;
+      windows.push_back(control.window());
+      reasons.emplace_back(control.reason());
+    }
+  }
+};
+
+}  // namespace
+
+TEST_CASE("the smallest window that keeps the slowest stage busy is found, from below and above") {
+  for (const double round_trip_s : {0.01, 0.035, 0.1, 0.4, 1.0}) {
+    for (const std::uint32_t first : {1U, 4U, 16U, 64U}) {
+      Line line;
+      line.round_trip_s = round_trip_s;
+      Rig rig(first);
+      rig.gradients(line, 8000);
+      CAPTURE(round_trip_s, first, line.knee(), rig.windows);
+      CHECK(rig.control.window() >= line.knee() - std::max(1U, line.knee() / 8));  // or a probe
+      CHECK(rig.control.window() <= line.knee() + std::max(1U, line.knee() / 16));
+    }
+  }
+}
+
+TEST_CASE("each change has its reason") {
+  Rig rig(4);
+  rig.gradients(Line{}, 1500);
+  REQUIRE_FALSE(rig.reasons.empty());
+  CHECK(rig.reasons.front() == "the slowest stage was waiting");
+  CHECK(rig.control.reason() == std::string("the smallest that keeps the slowest stage busy"));
+  CHECK(rig.control.is_found());
+  CHECK(rig.control.smoothed() == Approx(rig.control.window()).margin(1));
+}
+
+TEST_CASE("where a link is the limit the window stops growing once it brings back no more") {
+  Line line;
+  line.limit = 50;  // half of what the slowest stage can do
+  Rig rig(2);
+  rig.gradients(line, 1000);
+  CAPTURE(rig.windows);
+  CHECK(rig.control.window() == line.knee());
+  CHECK(*std::max_element(rig.windows.begin(), rig.windows.end()) <= 4 * line.knee());
+}
+
+TEST_CASE("the window follows a stage that becomes slower, and one that becomes faster") {
+  Line line;
+  Rig rig(4);
+  rig.gradients(line, 2000);
+  line.pace *= 3;
+  rig.gradients(line, 1500);
+  CHECK(rig.control.window() == line.knee());
+  line.pace /= 6;
+  rig.gradients(line, 1500);
+  CHECK(rig.control.window() == line.knee());
+}
+
+TEST_CASE("the window follows a way that becomes longer, and in time one that becomes shorter") {
+  Line line;
+  Rig rig(4);
+  rig.gradients(line, 1000);
+  line.round_trip_s = 0.2;
+  rig.gradients(line, 1000);
+  CHECK(rig.control.window() == line.knee());
+  line.round_trip_s = 0.05;
+  rig.gradients(line, 20'000);
+  CHECK(rig.control.window() >= line.knee() - 1);
+  CHECK(rig.control.window() <= line.knee());
+}
+
+TEST_CASE("trying less costs little, and less and less while nothing comes of it") {
+  Line line;
+  Rig rig(10);
+  rig.gradients(line, 2000);
+  const auto changes_before = rig.windows.size();
+  rig.gradients(line, 20'000);
+  CHECK(rig.windows.size() - changes_before <= 6);  // there and back, with pauses that double
+}
+
+TEST_CASE("the window stays within its bounds, and says so at the upper one") {
+  Line line;
+  line.round_trip_s = 10;
+  Rig rig(4, 64);
+  rig.gradients(line, 3000);
+  CHECK(rig.control.window() == 64);
+  CHECK(*std::max_element(rig.windows.begin(), rig.windows.end()) == 64);
+  CHECK(std::string(rig.control.reason()).find("largest window allowed") != std::string::npos);
+  line.round_trip_s = 0.001;
+  rig.gradients(line, 100'000);
+  CHECK(rig.control.window() == 1);
+}
+
+TEST_CASE("nothing is decided while the slowest stage's computing time is unknown") {
+  Rig rig(4);
+  Line line;
+  line.pace = Duration::zero();
+  for (int i = 0; i < 500; ++i) {
+    rig.now += milliseconds{50};
+    CHECK_FALSE(rig.control.on_gradients(rig.now, 1, line.pace, true));
+  }
+}
+
+TEST_CASE("time in which something else held draws back is not measured") {
+  Rig rig(10);
+  const Line line;  // the knee is at 10
+  for (int round = 0; round < 300; ++round) {
+    rig.gradients(line, 20);
+    rig.now += milliseconds{500};  // an evaluation
+    CHECK_FALSE(rig.control.on_gradients(rig.now, 1, line.pace, false));
+  }
+  CHECK(rig.control.window() <= 10);
+}
+
+TEST_CASE("an outage moves nothing") {
+  Rig rig(10);
+  const Line line;
+  rig.gradients(line, 1500);
+  const auto window = rig.control.window();
+  REQUIRE(rig.control.is_found());
+  rig.now += std::chrono::seconds{30};
+  rig.gradients(line, 100);
+  CHECK(rig.control.window() == window);
+  CHECK(rig.control.is_found());
+}
+
+}  // namespace brigade::swarm
