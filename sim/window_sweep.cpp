@@ -58,7 +58,7 @@ std::vector<WindowNetwork> steady() {
   list.push_back(jittered);
 
   WindowNetwork bursty = network("bursty", "links stand still for 50 to 100 ms every few seconds",
-                                 60, milliseconds{10});
+                                 100, milliseconds{10});
   bursty.scenario.link.stall = uniform(milliseconds{50}, milliseconds{50});
   bursty.scenario.link.between_stalls = uniform(seconds{2}, seconds{2});
   bursty.from = seconds{30};
