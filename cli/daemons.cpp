@@ -41,6 +41,7 @@ config::NodeConfig node_config(const RunFolder& folder, const DaemonOptions& opt
   node.control = folder.control_socket(stage).string();
   node.device = options.device;
   node.threads = options.threads;
+  node.link_delay_ms = options.link_delay_ms;
   return node;
 }
 

@@ -23,6 +23,7 @@ struct DaemonOptions {
   std::uint32_t stages = 1;
   std::string device = "auto";
   std::uint32_t threads = 1;
+  std::uint32_t link_delay_ms = 0;  // round trip that the daemons add to their links
   bool resumes = false;  // any node may restore from all the run's checkpoints: P may have changed
 };
 

@@ -128,6 +128,12 @@ std::optional<Exit> LocalCommand::settle_split() {
   const RunNeeds needs =
       estimate_needs(swarm_, *split, device, std::max(1u, std::thread::hardware_concurrency()));
   say("needs  " + describe_needs(needs, *split));
+  if (flags_.link_delay_ms > 0) {
+    say(
+        fmt::format("links  {} ms of round trip, imitated by a delay line in each daemon: distance "
+                    "alone, no bandwidth or loss",
+                    flags_.link_delay_ms));
+  }
   if (!flags_.resume.empty()) return std::nullopt;  // its checkpoints are on the disk already
   std::error_code error;
   const auto space = fs::space(folder_->root(), error);
@@ -176,6 +182,7 @@ Exit LocalCommand::train() {
       .stages = swarm_.stages,
       .device = flags_.device,
       .threads = flags_.threads.value_or(std::max(1u, cores / swarm_.stages)),
+      .link_delay_ms = flags_.link_delay_ms,
       .resumes = !flags_.resume.empty()};
   catch_interrupts();
   for (int attempt = 1;; ++attempt) {

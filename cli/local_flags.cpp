@@ -8,6 +8,7 @@
 #include <variant>
 
 #include "config/methods.hpp"
+#include "config/node_config.hpp"
 #include "config/presets.hpp"
 
 namespace brigade::cli {
@@ -120,6 +121,13 @@ void add_local_flags(CLI::App& command, const std::shared_ptr<LocalFlags>& flags
                   "compute threads a stage (default: cores / stages, at least 1)")
       ->type_name("N")
       ->check(CLI::Range(1u, 1024u))
+      ->group(kMachine);
+  command
+      .add_option(
+          "--link-delay", flags->link_delay_ms,
+          "round trip between stages, imitated by a delay line in each daemon; needs no root")
+      ->type_name("MS")
+      ->check(CLI::Range(0u, config::kMaxLinkDelayMs))
       ->group(kMachine);
   command.add_option("--log", flags->log, "append the run's events as JSON lines")
       ->type_name("FILE")

@@ -24,6 +24,7 @@ struct LocalFlags {
   std::string data;
   std::string device = "auto";
   std::optional<std::uint32_t> threads;
+  std::uint32_t link_delay_ms = 0;
   std::string log;
   std::string out;     // empty: kDefaultOut
   std::string resume;  // empty: a new run

@@ -12,6 +12,8 @@
 
 namespace brigade::config {
 
+inline constexpr std::uint32_t kMaxLinkDelayMs = 10'000;  // more than any network on Earth
+
 struct PeerConfig {
   std::string id;       // 64 hex digits: the pinned node id
   std::string address;  // host:port; empty: it dials us
@@ -29,6 +31,7 @@ struct NodeConfig {
   std::string device = "auto";          // auto, cpu, cuda:N
   std::uint32_t threads = 1;            // compute threads; 0: all cores of this machine
   std::string log = "info";             // trace, debug, info, warn, error
+  std::uint32_t link_delay_ms = 0;      // round trip added by a delay line in the daemon
   std::vector<PeerConfig> peers;
   bool operator==(const NodeConfig&) const = default;
 };

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include "daemon/delay_line.hpp"
 #include "daemon/grpc_transport.hpp"
 #include "daemon/log.hpp"
 #include "daemon/memory.hpp"
@@ -156,8 +157,16 @@ Result<> Daemon::start_links() {
   options.listen = options_.node.listen;
   options.peers = std::move(peers);
   options.seed = options_.swarm.run.seed;
-  transport_ =
-      make_grpc_transport(std::move(options), core_.get_executor(), driver_->transport_callbacks());
+  const auto make = [&](TransportCallbacks callbacks) {
+    return make_grpc_transport(std::move(options), core_.get_executor(), std::move(callbacks));
+  };
+  const std::chrono::milliseconds delay{options_.node.link_delay_ms};
+  if (delay.count() > 0) {
+    spdlog::info("links held by a delay line in this daemon round_trip_ms={}", delay.count());
+    transport_ = make_delay_line(delay, core_.get_executor(), driver_->transport_callbacks(), make);
+  } else {
+    transport_ = make(driver_->transport_callbacks());
+  }
   driver_->attach(*transport_);
   BRIGADE_TRY(transport_->start());
   listen_ = transport_->listen_address();

@@ -36,7 +36,7 @@ TEST_CASE("every flag of the contract is there") {
       "--split",  "--steps",     "--seed",       "--batch",   "--context",    "--lr",
       "--warmup", "--clip",      "--accumulate", "--tau",     "--recompute",  "--window",
       "--codec",  "--lock-step", "--device",     "--threads", "--eval-every", "--checkpoint-every",
-      "--log",    "--out",       "--resume",     "--json"};
+      "--log",    "--out",       "--resume",     "--json",    "--link-delay"};
   CLI::App app("test");
   add_local_flags(app, std::make_shared<LocalFlags>());
   for (const std::string& flag : contract) {

@@ -40,6 +40,7 @@ TEST_CASE("a node's settings are read back as they were written") {
   config.listen = "[::1]:0";
   config.device = "cuda:1";
   config.threads = 0;
+  config.link_delay_ms = 100;
   config.peers = {{kId, "host.example:7070", 2}, {kOtherId, "", 4}};
   const auto read = parse_node_config(to_toml(config), "node.toml");
   REQUIRE(read);
@@ -51,6 +52,7 @@ TEST_CASE("a wrong setting is named with its place") {
                  "node.toml:3:10: listen must be host:port"));
   CHECK(contains(error_of(kLeast + "device = \"gpu\"\n"), "device must be auto, cpu or cuda:N"));
   CHECK(contains(error_of(kLeast + "log = \"loud\"\n"), "must be one of trace, debug"));
+  CHECK(contains(error_of(kLeast + "link_delay_ms = 10001\n"), "link_delay_ms must be a whole"));
   CHECK(contains(error_of(kLeast + "stag = 1\n"), "did you mean stage?"));
   CHECK(contains(error_of(kLeast + "[[peers]]\nid = \"12\"\n"),
                  "node.toml:4:6: peers[0].id must be 64 hexadecimal digits"));

@@ -3,6 +3,7 @@
 #include "daemon/daemon.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <thread>
 
 #include "base/file.hpp"
@@ -93,6 +94,7 @@ struct Line {
     node.identity = node.state_dir / "identity.pem";
     node.control = (node.state_dir / "control.sock").string();
     node.listen = "127.0.0.1:0";
+    node.link_delay_ms = link_delay_ms;
     if (stage > 0) node.peers.push_back({to_hex(ids[stage - 1]), upstream, stage - 1});
     if (stage + 1 < swarm.stages) node.peers.push_back({to_hex(ids[stage + 1]), "", stage + 1});
     return Daemon::make(std::move(options), paper_library(failing_writes));
@@ -126,6 +128,7 @@ struct Line {
   TempFolder folder;
   config::SwarmConfig swarm;
   std::vector<NodeId> ids;
+  std::uint32_t link_delay_ms = 0;
   std::shared_ptr<std::atomic<int>> failing_writes = std::make_shared<std::atomic<int>>(0);
 };
 
@@ -139,6 +142,17 @@ TEST_CASE("a line of two daemons trains over real links, checkpoints and ends by
   const auto info = verify_text(line.state_dir(1) / "checkpoints" / kept.back());
   REQUIRE(info.has_value());
   CHECK(info->version == 40);  // one update a micro-batch, none lost and none twice
+}
+
+TEST_CASE("a delay line costs a window of micro-batches its round trip, and changes nothing else") {
+  Line line(2);
+  line.link_delay_ms = 20;
+  line.swarm.run.window = 2;
+  const auto start = std::chrono::steady_clock::now();
+  line.run();
+  const auto took = std::chrono::steady_clock::now() - start;
+  CHECK(took >= std::chrono::milliseconds{20} * line.swarm.run.steps / 2);
+  CHECK(line.checkpoints(1).back() == "step-000000000040-e1.safetensors");
 }
 
 TEST_CASE("a line of one needs no peer") {
