@@ -45,6 +45,7 @@ inline constexpr std::size_t kMaxReceiveBacklogBytes = 256u * 1024 * 1024;
 inline constexpr std::uint32_t kMaxReceiveBacklogFrames = 4096;
 inline constexpr std::uint32_t kMaxLinks = 1024;
 inline constexpr std::size_t kMaxGoodbyeBytes = 512;
+inline constexpr std::uint32_t kMaxCodecs = 32;                        // named in one Hello
 inline constexpr std::uint64_t kMaxPosition = std::uint64_t{1} << 48;  // sequences and positions
 
 // Control service.

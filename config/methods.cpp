@@ -26,7 +26,7 @@ constexpr auto kMethodNames = [] {
   return names;
 }();
 
-constexpr std::array<std::string_view, 1> kCodecNames{"fp32"};
+constexpr std::array<std::string_view, 3> kCodecNames{"fp32", "bf16", "int8"};
 
 }  // namespace
 

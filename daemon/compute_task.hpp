@@ -20,11 +20,13 @@ struct ForwardTask {
   MicrobatchId id;
   std::optional<PayloadData> input;  // activation and tokens; absent at the head
   bool keeps = true;
+  stage::Codec answer = stage::Codec::kFp32;  // of the activation that goes on
 };
 struct BackwardTask {
   MicrobatchId id;
-  std::optional<PayloadData> input;     // as given to the forward
-  std::optional<PayloadData> gradient;  // absent at the tail
+  std::optional<PayloadData> input;           // as given to the forward
+  std::optional<PayloadData> gradient;        // absent at the tail
+  stage::Codec answer = stage::Codec::kFp32;  // of the gradient that goes on
 };
 struct UpdateTask {
   stage::UpdateOrder order;

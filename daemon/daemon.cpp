@@ -87,9 +87,10 @@ Result<> Daemon::start(const StageLibrary& library) {
   BRIGADE_ASSIGN(swarm::StartState known, find_start());
   const auto core_options =
       to_core_options(options_.swarm, identity_.id, slice_.stage, eval_batches_);
-  driver_.emplace(Driver::Parts{core_, pool_, engine_, state_, checkpoints_,
-                                [this](const Report& report) { on_report(report); }},
-                  core_options, std::move(known));
+  driver_.emplace(
+      Driver::Parts{core_, pool_, engine_, state_, checkpoints_,
+                    [this](const Report& report) { on_report(report); }, to_codec(options_.swarm)},
+      core_options, std::move(known));
   BRIGADE_TRY(start_links());
   BRIGADE_TRY(control_.start(options_.node.control));
   BRIGADE_ASSIGN(const StageFacts facts, start_stage(library, std::move(source)));
@@ -157,6 +158,8 @@ Result<> Daemon::start_links() {
   options.listen = options_.node.listen;
   options.peers = std::move(peers);
   options.seed = options_.swarm.run.seed;
+  options.codec = to_codec(options_.swarm);
+  options.decodes = options_.decodes;
   const auto make = [&](TransportCallbacks callbacks) {
     return make_grpc_transport(std::move(options), core_.get_executor(), std::move(callbacks));
   };

@@ -40,6 +40,8 @@ struct DaemonOptions {
   std::optional<int> parent_fd;                    // a pipe from the parent: stop when it closes
   bool handle_signals = true;                      // SIGINT and SIGTERM of the whole process
   std::function<void(Duration)> on_stopping;       // the time after which it must be over
+  // What peers are told that this node decodes; less, to be as a node of an older version.
+  std::vector<Codec> decodes{stage::kCodecs.begin(), stage::kCodecs.end()};
 };
 
 /// What needs torch, passed in so that this room links and is tested without it.

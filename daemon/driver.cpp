@@ -1,11 +1,13 @@
 #include "daemon/driver.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <utility>
 
 #include <fmt/format.h>
 #include "base/check.hpp"
+#include "daemon/transcode.hpp"
 
 namespace brigade::daemon {
 
@@ -16,8 +18,21 @@ TimePoint core_now() {
       std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
 }
 
+namespace {
+
+Codec agreed_codec(const Transport& transport, const NodeId& peer) {
+  for (const LinkInfo& link : transport.links())
+    if (link.peer.id == peer) return link.codec;
+  return Codec::kFp32;
+}
+
+}  // namespace
+
 Driver::Driver(const Parts& parts, const swarm::Options& options, swarm::StartState start)
-    : parts_(parts), node_(options, std::move(start), core_now()), timer_(parts.core) {}
+    : parts_(parts),
+      node_(options, std::move(start), core_now()),
+      stage_(options.stage),
+      timer_(parts.core) {}
 
 void Driver::start() {
   handle(swarm::Tick{});
@@ -68,10 +83,13 @@ void Driver::arm_timer() {
 TransportCallbacks Driver::transport_callbacks() {
   TransportCallbacks callbacks;
   callbacks.on_link_up = [this](const PeerAddress& peer) {
-    report(LinkChanged{peer, true, {}});
+    const Codec codec = agreed_codec(*transport_, peer.id);
+    linked_.insert_or_assign(peer.id, Linked{peer.stage, codec});
+    report(LinkChanged{peer, true, {}, codec, parts_.codec});
     handle(swarm::LinkUp{peer.id, peer.stage});
   };
   callbacks.on_link_down = [this](const PeerAddress& peer, const std::string& reason) {
+    linked_.erase(peer.id);
     report(LinkChanged{peer, false, reason});
     handle(swarm::LinkDown{peer.id});
   };
@@ -154,12 +172,35 @@ std::optional<PayloadData> Driver::bytes_of(const swarm::Payload& payload) const
   return payloads_.get(payload.id);
 }
 
+Codec Driver::codec_towards(StageIndex stage) const {
+  const bool all_agreed = std::ranges::all_of(linked_, [&](const auto& entry) {
+    return entry.second.stage != stage || entry.second.codec == parts_.codec;
+  });
+  return all_agreed ? parts_.codec : Codec::kFp32;
+}
+
+std::optional<PayloadData> Driver::fit_to_link(const NodeId& to,
+                                               std::optional<PayloadData> payload) {
+  const auto link = linked_.find(to);
+  if (!payload || link == linked_.end() || payload->shape.codec == Codec::kFp32 ||
+      payload->shape.codec == link->second.codec)
+    return payload;
+  auto fitting = to_fp32(*payload);
+  if (fitting.has_value()) return std::move(fitting).value();
+  report(Warned{fmt::format("a payload for peer {} can't be had in fp32: {}", to_short(to),
+                            fitting.error().message)});
+  return std::nullopt;
+}
+
 void Driver::carry_out(const swarm::Send& action) {
   std::optional<PayloadData> bytes;
   if (const auto* forward = std::get_if<swarm::Forward>(&action.message))
     bytes = bytes_of(forward->payload);
   if (const auto* backward = std::get_if<swarm::Backward>(&action.message))
     bytes = bytes_of(backward->payload);
+  const bool needs_bytes = bytes.has_value();
+  bytes = fit_to_link(action.to, std::move(bytes));
+  if (needs_bytes && !bytes) return;  // as if the link had lost it: the core repeats
   transport_->send(action.to, action.message, std::move(bytes));
 }
 
@@ -169,12 +210,16 @@ void Driver::carry_out(const swarm::Release& action) {
 
 void Driver::carry_out(const swarm::RunForward& action) {
   if (!action.input.is_empty()) input_origin_ = payloads_.origin(action.input.id);
-  parts_.engine.submit(ForwardTask{action.id, bytes_of(action.input), action.keeps});
+  parts_.engine.submit(
+      ForwardTask{action.id, bytes_of(action.input), action.keeps, codec_towards(stage_.next())});
 }
 
 void Driver::carry_out(const swarm::RunBackward& action) {
   if (!action.gradient.is_empty()) gradient_origin_ = payloads_.origin(action.gradient.id);
-  parts_.engine.submit(BackwardTask{action.id, bytes_of(action.input), bytes_of(action.gradient)});
+  const Codec answer =
+      stage_ == StageIndex(0) ? Codec::kFp32 : codec_towards(StageIndex(stage_.value() - 1));
+  parts_.engine.submit(
+      BackwardTask{action.id, bytes_of(action.input), bytes_of(action.gradient), answer});
 }
 
 void Driver::carry_out(const swarm::RunUpdate& action) {

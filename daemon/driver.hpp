@@ -40,6 +40,7 @@ class Driver {
     StateDir& state;
     CheckpointStore& checkpoints;
     std::function<void(const Report&)> report;
+    Codec codec = Codec::kFp32;  // wished for by the swarm
   };
   Driver(const Parts& parts, const swarm::Options& options, swarm::StartState start);
 
@@ -89,10 +90,20 @@ class Driver {
     report(action);
   }
   std::optional<PayloadData> bytes_of(const swarm::Payload& payload) const;
+  /// In which codec a tensor for that stage is made: what all links to it have agreed on.
+  Codec codec_towards(StageIndex stage) const;
+  /// `payload` as the link to that node has it; empty if it can't be had.
+  std::optional<PayloadData> fit_to_link(const NodeId& to, std::optional<PayloadData> payload);
 
   Parts parts_;
   swarm::Node node_;
   PayloadStore payloads_;
+  const StageIndex stage_;
+  struct Linked {
+    StageIndex stage;
+    Codec codec = Codec::kFp32;
+  };
+  std::map<NodeId, Linked> linked_;
   Transport* transport_ = nullptr;
   boost::asio::steady_timer timer_;
   TimePoint armed_for_ = kNever;

@@ -45,6 +45,7 @@ struct Hello {
   StageIndex stage;
   std::string software;  // for people
   std::uint64_t max_frame_bytes = limits::kMaxFrameBytes;
+  std::vector<Codec> codecs{stage::kCodecs.begin(), stage::kCodecs.end()};  // that it decodes
 };
 
 struct Goodbye {

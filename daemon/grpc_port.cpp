@@ -21,9 +21,14 @@ namespace {
 
 constexpr char kMethod[] = "/brigade.v1.Link/Stream";
 
-// What one stream may have on its way without an answer: 16 MiB keep a link of 1 Gbit/s and 130 ms
-// full. Fixed instead of probed: gRPC's estimate starts at 64 KiB and pays round trips to grow.
+// What one stream may have on its way without an answer, until gRPC has probed the link: 16 MiB
+// keep 1 Gbit/s and 130 ms full. A window of the connection stands above it, which HTTP/2 starts at
+// 64 KiB and no setting raises; gRPC widens it with its probes of the bandwidth-delay product
+// alone, to 4 MiB at once and then with what the link carries. Without them one part of a payload
+// crosses in each round trip, however wide the stream's own window is
+// (tests/unit/net/long_link_test.cpp).
 constexpr int kWindowBytes = 16 * 1024 * 1024;
+constexpr int kProbesBandwidth = 1;
 constexpr int kHttp2FrameBytes = 256 * 1024;  // one part of a payload in one HTTP/2 frame
 // gRPC's own limit stands above ours, so that a frame somewhat too long gets a reason in words.
 constexpr int kMaxMessageBytes = static_cast<int>(8 * limits::kMaxFrameBytes);
@@ -37,7 +42,7 @@ constexpr int kMinPingIntervalMs = 1'000;
 template <class Set>
 void set_arguments(Set set) {
   set(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kWindowBytes);
-  set(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+  set(GRPC_ARG_HTTP2_BDP_PROBE, kProbesBandwidth);
   set(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kHttp2FrameBytes);
   set(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, kMaxMessageBytes);
   set(GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, kMaxMessageBytes);

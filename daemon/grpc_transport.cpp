@@ -41,6 +41,7 @@ struct PeerState {
   std::string last_error;
 
   StreamPtr link;  // both Hellos accepted
+  Codec codec = Codec::kFp32;
   Clock::time_point linked_at;
   Clock::time_point heard_at;
   Clock::time_point pinged_at;
@@ -88,7 +89,7 @@ class Links final : public StreamListener, public std::enable_shared_from_this<L
   void forgive_own_pause(Clock::duration pause);
   void dial(PeerState& peer, Clock::time_point now);
   void dial_failed(PeerState& peer, const std::string& reason);
-  void establish(PeerState& peer, const StreamPtr& stream);
+  void establish(PeerState& peer, const StreamPtr& stream, const Hello& hello);
   void link_down(PeerState& peer, const std::string& reason);
   void tell_link_down(const PeerState& peer, const std::string& reason);
   void close(const StreamPtr& stream, const std::string& reason);
@@ -212,6 +213,7 @@ Hello Links::own_hello() const {
   hello.swarm = options_.swarm;
   hello.stage = options_.stage;
   hello.software = options_.software;
+  hello.codecs = options_.decodes;
   return hello;
 }
 
@@ -258,11 +260,11 @@ void Links::on_hello(const StreamPtr& stream, const Hello& hello) {
     close(stream, reason);
     return;
   }
-  stream->accept_hello(hello);
-  establish(*peer, stream);
+  establish(*peer, stream, hello);
 }
 
-void Links::establish(PeerState& peer, const StreamPtr& stream) {
+void Links::establish(PeerState& peer, const StreamPtr& stream, const Hello& hello) {
+  stream->accept_hello(hello);
   const NodeId& self = options_.identity.id;
   const auto dialler_of = [&](const StreamPtr& s) { return s->is_dialled() ? self : s->peer(); };
   if (peer.dial == stream) peer.dial = nullptr;
@@ -284,6 +286,7 @@ void Links::establish(PeerState& peer, const StreamPtr& stream) {
   }
   peer.linked_at = peer.heard_at = peer.pinged_at = now;
   peer.frames_seen = 0;
+  peer.codec = agree_on_codec(options_.codec, own_hello(), hello);
   peer.last_error.clear();
   stream->ping();
   if (old) tell_link_down(peer, kReplaced);
@@ -436,7 +439,7 @@ std::vector<LinkInfo> Links::links() const {
   std::vector<LinkInfo> infos;
   for (const auto& [id, peer] : peers_) {
     infos.push_back({peer.address, peer.link != nullptr, peer.link ? peer.link->round_trip_ms() : 0,
-                     peer.last_error});
+                     peer.last_error, peer.codec});
   }
   return infos;
 }

@@ -31,6 +31,8 @@ struct TransportOptions {
   std::string listen;              // host:port; empty: does not listen, dials only
   std::vector<PeerAddress> peers;  // pinned; nobody else is talked to
   std::uint64_t seed = 0;          // jitter of the pauses
+  Codec codec = Codec::kFp32;      // wished for by the swarm
+  std::vector<Codec> decodes{stage::kCodecs.begin(), stage::kCodecs.end()};  // told to peers
 
   std::chrono::milliseconds ping_interval{1'000};
   std::chrono::milliseconds silence_limit{15'000};    // then the link is dead

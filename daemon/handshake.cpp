@@ -40,6 +40,13 @@ Result<> check_hello(const Introduction& own, const Introduction& peer, StageInd
   return {};
 }
 
+Codec agree_on_codec(Codec wished, const Hello& own, const Hello& peer) {
+  const auto decodes = [wished](const Hello& hello) {
+    return std::ranges::find(hello.codecs, wished) != hello.codecs.end();
+  };
+  return decodes(own) && decodes(peer) ? wished : Codec::kFp32;
+}
+
 bool does_replace(const LinkClaim& fresh, const LinkClaim& kept, std::chrono::nanoseconds settled) {
   if (fresh.dialler == kept.dialler) return true;  // it would not dial with a live link
   if (kept.age > settled) return true;

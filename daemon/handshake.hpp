@@ -1,5 +1,6 @@
-// Who may be linked with whom, as pure decisions: is this Hello acceptable, which of two links is
-// kept, when to dial again. Every refusal comes with the words that both ends log.
+// Who may be linked with whom, as pure decisions: is this Hello acceptable, in which codec tensors
+// travel, which of two links is kept, when to dial again. Every refusal comes with the words that
+// both ends log.
 #pragma once
 
 #include <chrono>
@@ -21,6 +22,10 @@ struct Introduction {
 
 /// kProtocol with a reason that reads the same at both ends: it goes into the Goodbye.
 Result<> check_hello(const Introduction& own, const Introduction& peer, StageIndex expected_stage);
+
+/// The codec of tensors on a link: the one that the swarm wishes for, if both ends decode it, else
+/// fp32. Both ends come to the same answer.
+Codec agree_on_codec(Codec wished, const Hello& own, const Hello& peer);
 
 /// One of two links with the same peer, as the two nodes see it alike.
 struct LinkClaim {

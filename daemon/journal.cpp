@@ -178,8 +178,16 @@ Journal::Event Journal::on(const swarm::Misbehaved& report) {
   return warn(fmt::format("peer {} misbehaved: {}", to_short(report.peer), report.what));
 }
 
+/// An agreement that differs from the swarm's wish is told with its reason.
+std::string linked_text(const LinkChanged& report) {
+  const auto agreed = stage::codec_name(report.codec);
+  if (report.codec == report.wished_codec) return fmt::format("linked, tensors in {}", agreed);
+  return fmt::format("linked, tensors in {}: the peer does not decode {}", agreed,
+                     stage::codec_name(report.wished_codec));
+}
+
 Journal::Event Journal::on(const LinkChanged& report) {
-  const std::string change = report.is_linked ? "linked" : "lost: " + report.reason;
+  const std::string change = report.is_linked ? linked_text(report) : "lost: " + report.reason;
   spdlog::info("link peer={} stage={} change={}", to_short(report.peer.id),
                report.peer.stage.value(), in_quotes(change));
   WatchEvent event;

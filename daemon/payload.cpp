@@ -19,9 +19,8 @@ std::span<const std::byte> as_bytes(const grpc::Slice& slice) {
 
 std::uint64_t PayloadShape::tensor_bytes() const {
   // Each factor is below 2^32 and bounded in frames (limits::kMaxBatch, kMaxContext, kMaxWidth) so
-  // that batch·tokens·width·4 < 2^12·2^17·2^16·2^2 = 2^47.
-  if (codec == Codec::kNone) return 0;
-  return std::uint64_t{batch} * tokens * width * sizeof(float);
+  // that batch·tokens·width·4 < 2^12·2^17·2^16·2^2 = 2^47; no codec needs more.
+  return stage::encoded_bytes(codec, std::uint64_t{batch} * tokens * width);
 }
 
 std::uint64_t PayloadShape::total_bytes() const {

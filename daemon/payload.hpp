@@ -9,11 +9,13 @@
 #include <span>
 #include <utility>
 
+#include "stage_runtime/codec.hpp"
+
 struct XXH3_state_s;
 
 namespace brigade::daemon {
 
-enum class Codec : std::uint8_t { kNone = 0, kFp32 = 1 };
+using stage::Codec;
 
 /// Shape of a payload: (batch, tokens, width) in `codec`, then batch·(tokens+1) int32 token ids
 /// when `has_tokens`. width 0: no tensor.

@@ -16,7 +16,9 @@ namespace brigade::daemon {
 struct LinkChanged {
   PeerAddress peer;
   bool is_linked = false;
-  std::string reason;  // why it went down
+  std::string reason;                 // why it went down
+  Codec codec = Codec::kFp32;         // agreed on, while it is up
+  Codec wished_codec = Codec::kFp32;  // the swarm's
 };
 struct UpdateApplied {
   Version version;

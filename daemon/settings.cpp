@@ -7,6 +7,7 @@
 #include <limits>
 
 #include <fmt/format.h>
+#include "base/check.hpp"
 #include "config/methods.hpp"
 
 namespace brigade::daemon {
@@ -188,6 +189,12 @@ Result<std::vector<PeerAddress>> to_peers(const config::SwarmConfig& swarm,
     peers.push_back({id, peer.address, StageIndex(peer.stage)});
   }
   return peers;
+}
+
+Codec to_codec(const config::SwarmConfig& swarm) {
+  const auto codec = stage::find_codec(swarm.run.codec);
+  BRIGADE_CHECK(codec.has_value(), "config let an unknown codec pass: " + swarm.run.codec);
+  return *codec;
 }
 
 SwarmId to_swarm_id(const config::SwarmConfig& swarm) {

@@ -41,6 +41,8 @@ TokenSourceOptions to_token_source_options(const config::SwarmConfig& swarm);
 Result<std::vector<PeerAddress>> to_peers(const config::SwarmConfig& swarm,
                                           const config::NodeConfig& node, const NodeId& self);
 
+Codec to_codec(const config::SwarmConfig& swarm);
+
 /// SHA-256 of what all nodes must agree on: two that differ refuse each other.
 SwarmId to_swarm_id(const config::SwarmConfig& swarm);
 

@@ -22,25 +22,13 @@ Result<> check_shape(const PayloadShape& got, const PayloadShape& wanted) {
                   wanted.tokens, wanted.width, wanted.has_tokens ? " with tokens" : ""));
 }
 
-/// All exponent bits set: infinite, or not a number. Without branches, so that it vectorises.
-bool is_finite(std::span<const std::byte> values) {
-  constexpr std::uint32_t kExponent = 0x7f80'0000;
-  std::uint32_t strangers = 0;
-  for (std::size_t at = 0; at + sizeof(std::uint32_t) <= values.size();
-       at += sizeof(std::uint32_t)) {
-    std::uint32_t bits = 0;
-    std::memcpy(&bits, values.data() + at, sizeof bits);
-    strangers |= static_cast<std::uint32_t>((bits & kExponent) == kExponent);
-  }
-  return strangers == 0;
-}
-
-FailedOutcome diverged(const MicrobatchId& id, std::string_view what) {
-  return {make_error(ErrorCode::kUnavailable,
-                     fmt::format("the {} of micro-batch {} that this stage computed is not finite: "
-                                 "the training has diverged; lower the learning rate, or resume "
-                                 "from an older checkpoint",
-                                 what, to_string(id)))};
+FailedOutcome diverged(const MicrobatchId& id) {
+  return {
+      make_error(ErrorCode::kUnavailable,
+                 fmt::format("the loss of micro-batch {} that this stage computed is not finite: "
+                             "the training has diverged; lower the learning rate, or resume "
+                             "from an older checkpoint",
+                             to_string(id)))};
 }
 
 /// The bytes of a stage's answer, given to gRPC without a copy.
@@ -84,13 +72,11 @@ Result<StageWorker::Input> StageWorker::decode(const MicrobatchId& id,
                                                const std::optional<PayloadData>& payload) {
   if (shape_.is_head) return Input{{}, source_->draw(id)};
   if (!payload) return make_error(ErrorCode::kProtocol, "it came without bytes");
-  BRIGADE_TRY(check_shape(payload->shape, {.codec = Codec::kFp32,
-                                           .batch = shape_.batch,
-                                           .tokens = shape_.tokens,
-                                           .width = shape_.width,
-                                           .has_tokens = true}));
+  BRIGADE_TRY(
+      check_shape(payload->shape, payload_shape(payload->shape.codec, /*has_tokens=*/true)));
   const auto bytes = payload->token_bytes();
-  Input input{payload->tensor(), std::vector<std::int32_t>(bytes.size() / sizeof(std::int32_t))};
+  Input input{{payload->tensor(), payload->shape.codec},
+              std::vector<std::int32_t>(bytes.size() / sizeof(std::int32_t))};
   std::memcpy(input.tokens.data(), bytes.data(), bytes.size());
   const auto stranger = std::find_if(input.tokens.begin(), input.tokens.end(), [&](auto token) {
     return token < 0 || static_cast<std::uint32_t>(token) >= shape_.vocabulary;
@@ -102,13 +88,16 @@ Result<StageWorker::Input> StageWorker::decode(const MicrobatchId& id,
   return input;
 }
 
-Result<PayloadData> StageWorker::encode_activation(const stage::Bytes& activation,
-                                                   const std::vector<std::int32_t>& tokens) const {
-  const PayloadShape shape{.codec = Codec::kFp32,
-                           .batch = shape_.batch,
-                           .tokens = shape_.tokens,
-                           .width = shape_.width,
-                           .has_tokens = true};
+PayloadShape StageWorker::payload_shape(Codec codec, bool has_tokens) const {
+  return {.codec = codec,
+          .batch = shape_.batch,
+          .tokens = shape_.tokens,
+          .width = shape_.width,
+          .has_tokens = has_tokens};
+}
+
+Result<PayloadData> StageWorker::join(const PayloadShape& shape, const stage::Bytes& activation,
+                                      const std::vector<std::int32_t>& tokens) const {
   BRIGADE_CHECK(activation.size == shape.tensor_bytes(), "a stage answered in another shape");
   PayloadBuffer buffer(shape.total_bytes());
   if (!buffer.is_valid())
@@ -126,40 +115,36 @@ ComputeOutcome StageWorker::forward(const ForwardTask& task) {
   auto input = decode(task.id, task.input);
   if (input.has_error())
     return failure(task.id, swarm::Direction::kForward, std::move(input).error());
-  auto result = stage_->forward(task.id, input->activation, input->tokens, task.keeps);
+  auto result = stage_->forward(task.id, input->activation, input->tokens, task.keeps, task.answer);
   if (result.has_error())
     return failure(task.id, swarm::Direction::kForward, std::move(result).error());
-  if (!std::isfinite(result->loss.nats)) return diverged(task.id, "loss");
-  if (!is_finite(result->activation.view())) return diverged(task.id, "activation");
+  if (!std::isfinite(result->loss.nats)) return diverged(task.id);
   if (shape_.is_tail)
     return ForwardOutcome{task.id, std::nullopt, {result->loss.nats, result->loss.tokens}};
-  auto output = encode_activation(result->activation, input->tokens);
+  auto output =
+      join(payload_shape(task.answer, /*has_tokens=*/true), result->activation, input->tokens);
   if (output.has_error()) return FailedOutcome{std::move(output).error()};
   return ForwardOutcome{task.id, std::move(output).value(), {}};
 }
 
 ComputeOutcome StageWorker::backward(const BackwardTask& task) {
-  const PayloadShape shape{.codec = Codec::kFp32,
-                           .batch = shape_.batch,
-                           .tokens = shape_.tokens,
-                           .width = shape_.width,
-                           .has_tokens = false};
   auto input = decode(task.id, task.input);
   if (input.has_error()) return FailedOutcome{std::move(input).error()};  // the forward took it
-  std::span<const std::byte> gradient;
+  stage::Encoded gradient;
   if (!shape_.is_tail) {
-    const auto fits = task.gradient
-                          ? check_shape(task.gradient->shape, shape)
-                          : Result<>(make_error(ErrorCode::kProtocol, "it came without bytes"));
+    if (!task.gradient)
+      return RejectedOutcome{task.id, swarm::Direction::kBackward, "it came without bytes"};
+    const PayloadShape& got = task.gradient->shape;
+    const auto fits = check_shape(got, payload_shape(got.codec, /*has_tokens=*/false));
     if (fits.has_error()) return failure(task.id, swarm::Direction::kBackward, fits.error());
-    gradient = task.gradient->tensor();
+    gradient = {task.gradient->tensor(), got.codec};
   }
-  auto result = stage_->backward(task.id, input->activation, input->tokens, gradient);
+  auto result = stage_->backward(task.id, input->activation, input->tokens, gradient, task.answer);
   if (result.has_error())
     return failure(task.id, swarm::Direction::kBackward, std::move(result).error());
   if (shape_.is_head) return BackwardOutcome{task.id, std::nullopt};
+  const PayloadShape shape = payload_shape(task.answer, /*has_tokens=*/false);
   BRIGADE_CHECK(result->size == shape.tensor_bytes(), "a stage answered in another shape");
-  if (!is_finite(result->view())) return diverged(task.id, "gradient");
   const std::uint64_t checksum = payload_checksum(result->view());
   return BackwardOutcome{task.id,
                          PayloadData{shape, into_slice(std::move(result).value()), checksum}};

@@ -1,9 +1,10 @@
 // Carries out compute tasks on a stage: decodes what came over the wire, encodes what goes out.
 //
 // What a peer sent is believed only after its shape fits this stage and its token ids lie in the
-// vocabulary; values are checked by the stage. Anything else is a RejectedOutcome. What this stage
-// computed is checked before it leaves: values that are not finite mean that it has diverged, which
-// is its own failure and must not come back as another's.
+// vocabulary; values are checked by the stage as it decodes. Anything else is a RejectedOutcome.
+// What this stage computed is checked as it is encoded: values that are not finite mean that it has
+// diverged, which is its own failure and must not come back as another's. A peer may send any codec
+// that this node decodes; what goes out is in the codec that the task asks for.
 // Copies: an activation is copied once, to lie in one piece with its tokens; a gradient not at all.
 // Threading: one thread at a time (the engine's).
 #pragma once
@@ -47,12 +48,14 @@ class StageWorker {
 
   /// Activation and tokens of one micro-batch.
   struct Input {
-    std::span<const std::byte> activation;
+    stage::Encoded activation;
     std::vector<std::int32_t> tokens;
   };
   Result<Input> decode(const MicrobatchId& id, const std::optional<PayloadData>& payload);
-  Result<PayloadData> encode_activation(const stage::Bytes& activation,
-                                        const std::vector<std::int32_t>& tokens) const;
+  /// Of a tensor in `codec`, at this stage.
+  PayloadShape payload_shape(Codec codec, bool has_tokens) const;
+  Result<PayloadData> join(const PayloadShape& shape, const stage::Bytes& activation,
+                           const std::vector<std::int32_t>& tokens) const;
 
   StageShape shape_;
   std::unique_ptr<stage::Stage> stage_;

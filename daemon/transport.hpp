@@ -32,8 +32,9 @@ struct PeerAddress {
 struct LinkInfo {
   PeerAddress peer;
   bool is_linked = false;
-  double round_trip_ms = 0;  // 0: not measured yet
-  std::string last_error;    // one line: why the last try failed
+  double round_trip_ms = 0;    // 0: not measured yet
+  std::string last_error;      // one line: why the last try failed
+  Codec codec = Codec::kFp32;  // of tensors on this link, as agreed in the handshake
 };
 
 struct TransportCounters {

@@ -50,6 +50,15 @@ static_assert(static_cast<int>(swarm::Receipt::Kind::kMissing) == wire::RECEIPT_
 static_assert(static_cast<int>(swarm::Receipt::Kind::kBusy) == wire::RECEIPT_BUSY);
 static_assert(static_cast<int>(swarm::Receipt::Kind::kRejected) == wire::RECEIPT_REJECTED);
 static_assert(static_cast<int>(Codec::kFp32) == wire::CODEC_FP32);
+static_assert(static_cast<int>(Codec::kBf16) == wire::CODEC_BF16);
+static_assert(static_cast<int>(Codec::kInt8) == wire::CODEC_INT8);
+
+/// None: a number that this version does not know.
+std::optional<Codec> codec_from(std::uint32_t number) {
+  const auto* found = std::ranges::find(
+      stage::kCodecs, number, [](Codec codec) { return static_cast<std::uint32_t>(codec); });
+  return found == stage::kCodecs.end() ? std::nullopt : std::optional(*found);
+}
 
 Result<MicrobatchId> id_from(const wire::MicrobatchId& id) {
   BRIGADE_TRY(check_at_most("head", id.head(), limits::kMaxHeadsInSwarm - 1));
@@ -76,7 +85,8 @@ void checkpoint_to(const swarm::CheckpointId& id, wire::CheckpointId& out) {
 }
 
 Result<PayloadPlan> plan_from(const wire::PayloadHeader& payload, bool has_tokens) {
-  if (payload.codec() != wire::CODEC_FP32) {
+  const auto codec = codec_from(static_cast<std::uint32_t>(payload.codec()));
+  if (!codec) {
     return protocol_error(fmt::format("unknown codec {}", static_cast<int>(payload.codec())));
   }
   BRIGADE_TRY(check_within("batch", payload.batch(), limits::kMaxBatch));
@@ -86,14 +96,14 @@ Result<PayloadPlan> plan_from(const wire::PayloadHeader& payload, bool has_token
     return protocol_error(has_tokens ? "a forward without its tokens" : "a backward with tokens");
   }
   PayloadPlan plan;
-  plan.shape = {Codec::kFp32, payload.batch(), payload.tokens(), payload.width(), has_tokens};
+  plan.shape = {*codec, payload.batch(), payload.tokens(), payload.width(), has_tokens};
   plan.bytes = payload.bytes();
   plan.checksum = payload.xxh3();
   if (plan.shape.total_bytes() != plan.bytes) {
-    return protocol_error(
-        fmt::format("a payload of {} bytes, but its shape ({}, {}, {}){} needs {}", plan.bytes,
-                    payload.batch(), payload.tokens(), payload.width(),
-                    has_tokens ? " with tokens" : "", plan.shape.total_bytes()));
+    return protocol_error(fmt::format(
+        "a payload of {} bytes, but its shape ({}, {}, {}){} needs {} in {}", plan.bytes,
+        payload.batch(), payload.tokens(), payload.width(), has_tokens ? " with tokens" : "",
+        plan.shape.total_bytes(), stage::codec_name(*codec)));
   }
   BRIGADE_TRY(check_at_most("payload bytes", plan.bytes, limits::kMaxPayloadBytes));
   return plan;
@@ -207,6 +217,16 @@ Result<swarm::Message> down_beacon_from(const wire::DownBeacon& in) {
   return swarm::Message(out);
 }
 
+/// What both ends know; a node that names none knows fp32.
+std::vector<Codec> codecs_from(const wire::Hello& in) {
+  std::vector<Codec> codecs{Codec::kFp32};
+  for (const std::uint32_t number : in.codecs()) {
+    const auto codec = codec_from(number);
+    if (codec && std::ranges::find(codecs, *codec) == codecs.end()) codecs.push_back(*codec);
+  }
+  return codecs;
+}
+
 Result<Hello> hello_from(const wire::Hello& in) {
   Hello out;
   out.protocol = in.protocol();
@@ -225,6 +245,9 @@ Result<Hello> hello_from(const wire::Hello& in) {
                                       in.max_frame_bytes(), kMinFrameBytes));
   }
   out.max_frame_bytes = in.max_frame_bytes();
+  BRIGADE_TRY(
+      check_at_most("codecs", static_cast<std::uint64_t>(in.codecs_size()), limits::kMaxCodecs));
+  out.codecs = codecs_from(in);
   return out;
 }
 
@@ -292,6 +315,7 @@ struct ToWire {
     out.set_stage(in.stage.value());
     out.set_software(in.software);
     out.set_max_frame_bytes(in.max_frame_bytes);
+    for (const Codec codec : in.codecs) out.add_codecs(static_cast<std::uint32_t>(codec));
   }
   void operator()(const Goodbye& in) const { header.mutable_goodbye()->set_reason(in.reason); }
   void operator()(const Continuation& in) const {

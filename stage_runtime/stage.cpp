@@ -12,6 +12,7 @@
 
 #include "base/check.hpp"
 #include "base/limits.hpp"
+#include "base/random.hpp"
 #include "stage_runtime/arena.hpp"
 #include "stage_runtime/checkpoint.hpp"
 #include "stage_runtime/codec.hpp"
@@ -45,9 +46,15 @@ auto guarded(const Slice& slice, const char* what, const Body& body) -> decltype
 }
 
 /// Tensor (N, D) as bytes for the wire.
-Bytes encode(const at::Tensor& tensor) {
+Result<Bytes> encode_rows(const at::Tensor& tensor, Codec codec, const Rounding& rounding,
+                          const std::string& what) {
   const at::Tensor rows = tensor.to(at::kCPU, at::kFloat).contiguous();
-  return encode_fp32({rows.const_data_ptr<float>(), static_cast<std::size_t>(rows.numel())});
+  const std::span<const float> values(rows.const_data_ptr<float>(),
+                                      static_cast<std::size_t>(rows.numel()));
+  const std::uint64_t size = encoded_bytes(codec, values.size());
+  Bytes bytes{std::make_unique_for_overwrite<std::byte[]>(size), size};
+  BRIGADE_TRY(encode(codec, values, rounding, {bytes.data.get(), bytes.size}, what));
+  return bytes;
 }
 
 class LocalStage final : public Stage {
@@ -64,11 +71,12 @@ class LocalStage final : public Stage {
         optimizer_(Optimizer::make(options.method, optimizer_of(method, options.method), layout_,
                                    arena_, *device_)) {}
 
-  Result<ForwardResult> forward(const MicrobatchId& id, std::span<const std::byte> activation,
-                                std::span<const std::int32_t> tokens, bool keeps) override;
-  Result<Bytes> backward(const MicrobatchId& id, std::span<const std::byte> input,
-                         std::span<const std::int32_t> tokens,
-                         std::span<const std::byte> gradient) override;
+  Result<ForwardResult> forward(const MicrobatchId& id, const Encoded& activation,
+                                std::span<const std::int32_t> tokens, bool keeps,
+                                Codec answer) override;
+  Result<Bytes> backward(const MicrobatchId& id, const Encoded& input,
+                         std::span<const std::int32_t> tokens, const Encoded& gradient,
+                         Codec answer) override;
   Result<UpdateReport> update(const UpdateOrder& order) override;
   void forget(const MicrobatchId& id) override { kept_.erase(id); }
   void forget_all() override;
@@ -94,14 +102,14 @@ class LocalStage final : public Stage {
   };
 
   Result<TokenBatch> decode_tokens(std::span<const std::int32_t> tokens) const;
-  Result<at::Tensor> decode_rows(std::span<const std::byte> bytes, const BatchShape& shape,
+  Result<at::Tensor> decode_rows(const Encoded& encoded, const BatchShape& shape,
                                  const char* what) const;
-  Result<SliceInput> decode_input(const TokenBatch& batch,
-                                  std::span<const std::byte> activation) const;
+  Result<SliceInput> decode_input(const TokenBatch& batch, const Encoded& activation) const;
+  Rounding gradient_rounding(const MicrobatchId& id) const;
   bool keeps_activations() const;
   Result<> keep(const MicrobatchId& id, Kept kept);
   /// What the backward of `id` reads: kept since the forward, or computed again from its input.
-  Result<Kept> take_kept(const MicrobatchId& id, std::span<const std::byte> input,
+  Result<Kept> take_kept(const MicrobatchId& id, const Encoded& input,
                          std::span<const std::int32_t> tokens);
   StepSettings prepare_step(const UpdateOrder& order, double gradient_scale,
                             UpdateReport& report) const;
@@ -124,22 +132,28 @@ Result<TokenBatch> LocalStage::decode_tokens(std::span<const std::int32_t> token
   return make_token_batch(options_.model, tokens, options_.tokens, device_->torch_device());
 }
 
-Result<at::Tensor> LocalStage::decode_rows(std::span<const std::byte> bytes,
-                                           const BatchShape& shape, const char* what) const {
+Result<at::Tensor> LocalStage::decode_rows(const Encoded& encoded, const BatchShape& shape,
+                                           const char* what) const {
   at::Tensor rows = at::empty({shape.rows(), shape.width}, at::kFloat);
   const std::span<float> out(rows.mutable_data_ptr<float>(),
                              static_cast<std::size_t>(rows.numel()));
-  BRIGADE_TRY(decode_fp32(bytes, out, what));
+  BRIGADE_TRY(decode(encoded.codec, encoded.bytes, out, what));
   return rows.to(device_->torch_device(), device_->compute_type());
 }
 
 Result<SliceInput> LocalStage::decode_input(const TokenBatch& batch,
-                                            std::span<const std::byte> activation) const {
+                                            const Encoded& activation) const {
   SliceInput input{.hidden = {}, .indices = batch.indices, .targets = batch.targets};
   if (!options_.slice.is_head()) {
     BRIGADE_ASSIGN(input.hidden, decode_rows(activation, batch.shape, "activation"));
   }
   return input;
+}
+
+/// Noise of its own for each micro-batch at each stage; a repeat gets the same bytes.
+Rounding LocalStage::gradient_rounding(const MicrobatchId& id) const {
+  return Rounding::stochastic(mix_seed(options_.seed, options_.slice.stage, id.epoch.value(),
+                                       id.head.value(), id.sequence.value()));
 }
 
 /// Recompute keeps no activations but, at the tail, those of the newest forward: its backward
@@ -161,9 +175,9 @@ Result<> LocalStage::keep(const MicrobatchId& id, Kept kept) {
   return {};
 }
 
-Result<ForwardResult> LocalStage::forward(const MicrobatchId& id,
-                                          std::span<const std::byte> activation,
-                                          std::span<const std::int32_t> tokens, bool keeps) {
+Result<ForwardResult> LocalStage::forward(const MicrobatchId& id, const Encoded& activation,
+                                          std::span<const std::int32_t> tokens, bool keeps,
+                                          Codec answer) {
   return guarded(options_.slice, "forward", [&]() -> Result<ForwardResult> {
     BRIGADE_ASSIGN(const TokenBatch batch, decode_tokens(tokens));
     BRIGADE_ASSIGN(const SliceInput input, decode_input(batch, activation));
@@ -182,14 +196,15 @@ Result<ForwardResult> LocalStage::forward(const MicrobatchId& id,
     if (options_.slice.is_tail()) {
       result.loss = {output.nats, static_cast<std::uint32_t>(batch.shape.rows())};
     } else {
-      result.activation = encode(output.hidden);
+      BRIGADE_ASSIGN(result.activation,
+                     encode_rows(output.hidden, answer, Rounding::to_nearest(),
+                                 fmt::format("the activation of micro-batch {}", to_string(id))));
     }
     return result;
   });
 }
 
-Result<LocalStage::Kept> LocalStage::take_kept(const MicrobatchId& id,
-                                               std::span<const std::byte> input,
+Result<LocalStage::Kept> LocalStage::take_kept(const MicrobatchId& id, const Encoded& input,
                                                std::span<const std::int32_t> tokens) {
   Kept kept;
   if (const auto it = kept_.find(id); it != kept_.end()) {
@@ -206,9 +221,9 @@ Result<LocalStage::Kept> LocalStage::take_kept(const MicrobatchId& id,
   return kept;
 }
 
-Result<Bytes> LocalStage::backward(const MicrobatchId& id, std::span<const std::byte> input,
-                                   std::span<const std::int32_t> tokens,
-                                   std::span<const std::byte> gradient) {
+Result<Bytes> LocalStage::backward(const MicrobatchId& id, const Encoded& input,
+                                   std::span<const std::int32_t> tokens, const Encoded& gradient,
+                                   Codec answer) {
   return guarded(options_.slice, "backward", [&]() -> Result<Bytes> {
     BRIGADE_ASSIGN(Kept kept, take_kept(id, input, tokens));
     at::Tensor output_gradient;
@@ -219,7 +234,9 @@ Result<Bytes> LocalStage::backward(const MicrobatchId& id, std::span<const std::
     const at::Tensor input_gradient =
         slice_backward(weights, gradients_, options_.slice, kept.shape, std::move(*kept.saved),
                        std::move(output_gradient));
-    return options_.slice.is_head() ? Bytes{} : encode(input_gradient);
+    if (options_.slice.is_head()) return Bytes{};
+    return encode_rows(input_gradient, answer, gradient_rounding(id),
+                       fmt::format("the gradient of micro-batch {}", to_string(id)));
   });
 }
 

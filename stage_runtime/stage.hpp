@@ -5,9 +5,11 @@
 //   activation, gradient  (B, T, D) in the codec of the link
 //   tokens                (B, T+1) int32; inputs [..., :T], targets [..., 1:]
 // Threading: one thread at a time. Errors: kBadInput (settings), kCorrupt (checkpoint),
-// kProtocol (bytes that do not decode, non-finite values), kUnsupported (device), kIo.
+// kProtocol (bytes that do not decode, non-finite values), kUnavailable (values of its own that do
+// not encode: diverged), kUnsupported (device), kIo.
 #pragma once
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -19,6 +21,7 @@
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
+#include "stage_runtime/codec.hpp"
 
 namespace brigade::stage {
 
@@ -92,8 +95,18 @@ struct Loss {
   std::uint32_t tokens = 0;
 };
 
+/// A tensor (B, T, D) as it travels. Where fp32 is meant, bytes alone will do.
+struct Encoded {
+  Encoded() = default;
+  template <std::convertible_to<std::span<const std::byte>> View>
+  Encoded(const View& view, Codec its_codec = Codec::kFp32) : bytes(view), codec(its_codec) {}
+
+  std::span<const std::byte> bytes;
+  Codec codec = Codec::kFp32;
+};
+
 struct ForwardResult {
-  Bytes activation;  // (B, T, D) fp32; empty at the tail
+  Bytes activation;  // (B, T, D) in the codec asked for; empty at the tail
   Loss loss;         // at the tail
 };
 
@@ -134,16 +147,18 @@ class Stage {
   static Result<std::unique_ptr<Stage>> make(const StageOptions& options);
   virtual ~Stage() = default;
 
-  /// `activation` is empty at the head. `keeps` false: evaluation, nothing is kept.
-  virtual Result<ForwardResult> forward(const MicrobatchId& id,
-                                        std::span<const std::byte> activation,
-                                        std::span<const std::int32_t> tokens, bool keeps) = 0;
+  /// `activation` is empty at the head. `keeps` false: evaluation, nothing is kept. `answer` is the
+  /// codec of what comes back, rounded to nearest.
+  virtual Result<ForwardResult> forward(const MicrobatchId& id, const Encoded& activation,
+                                        std::span<const std::int32_t> tokens, bool keeps,
+                                        Codec answer = Codec::kFp32) = 0;
   /// `input` and `tokens` as given to forward (needed where it recomputes). `gradient` is empty at
   /// the tail. Accumulates into the flat gradient; returns the gradient of the input, (B, T, D)
-  /// fp32, empty at the head.
-  virtual Result<Bytes> backward(const MicrobatchId& id, std::span<const std::byte> input,
-                                 std::span<const std::int32_t> tokens,
-                                 std::span<const std::byte> gradient) = 0;
+  /// in the codec `answer`, empty at the head. Its rounding is a pure function of the run's seed,
+  /// the stage and `id`.
+  virtual Result<Bytes> backward(const MicrobatchId& id, const Encoded& input,
+                                 std::span<const std::int32_t> tokens, const Encoded& gradient,
+                                 Codec answer = Codec::kFp32) = 0;
   virtual Result<UpdateReport> update(const UpdateOrder& order) = 0;
   virtual void forget(const MicrobatchId& id) = 0;
   virtual void forget_all() = 0;  // activations and accumulated gradients

@@ -95,6 +95,7 @@ struct Line {
     node.control = (node.state_dir / "control.sock").string();
     node.listen = "127.0.0.1:0";
     node.link_delay_ms = link_delay_ms;
+    if (stage == older_stage) options.decodes = {Codec::kFp32};
     if (stage > 0) node.peers.push_back({to_hex(ids[stage - 1]), upstream, stage - 1});
     if (stage + 1 < swarm.stages) node.peers.push_back({to_hex(ids[stage + 1]), "", stage + 1});
     return Daemon::make(std::move(options), paper_library(failing_writes));
@@ -129,6 +130,7 @@ struct Line {
   config::SwarmConfig swarm;
   std::vector<NodeId> ids;
   std::uint32_t link_delay_ms = 0;
+  std::optional<std::uint32_t> older_stage;  // decodes fp32 alone
   std::shared_ptr<std::atomic<int>> failing_writes = std::make_shared<std::atomic<int>>(0);
 };
 
@@ -153,6 +155,23 @@ TEST_CASE("a delay line costs a window of micro-batches its round trip, and chan
   const auto took = std::chrono::steady_clock::now() - start;
   CHECK(took >= std::chrono::milliseconds{20} * line.swarm.run.steps / 2);
   CHECK(line.checkpoints(1).back() == "step-000000000040-e1.safetensors");
+}
+
+TEST_CASE("a line trains in the codec that its swarm wishes for") {
+  Line line(2);
+  line.swarm.run.codec = GENERATE("bf16", "int8");
+  line.run();
+  for (std::uint32_t stage = 0; stage < 2; ++stage)
+    CHECK(line.checkpoints(stage).back() == "step-000000000040-e1.safetensors");
+}
+
+TEST_CASE("a node that decodes less gets fp32, and the line trains all the same") {
+  Line line(2);
+  line.swarm.run.codec = "int8";
+  line.older_stage = GENERATE(0, 1);
+  line.run();
+  for (std::uint32_t stage = 0; stage < 2; ++stage)
+    CHECK(line.checkpoints(stage).back() == "step-000000000040-e1.safetensors");
 }
 
 TEST_CASE("a line of one needs no peer") {

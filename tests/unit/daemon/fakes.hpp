@@ -62,27 +62,29 @@ class FakeStage final : public stage::Stage {
   FakeStage(std::uint32_t index, std::uint32_t stages)
       : slice_{index, stages, index, 1}, elements_(std::size_t{kBatch} * kTokens * kWidth) {}
 
-  Result<stage::ForwardResult> forward(const MicrobatchId&, std::span<const std::byte> activation,
-                                       std::span<const std::int32_t> tokens, bool keeps) override {
+  Result<stage::ForwardResult> forward(const MicrobatchId& id, const stage::Encoded& activation,
+                                       std::span<const std::int32_t> tokens, bool keeps,
+                                       Codec answer) override {
     if (tokens.size() != std::size_t{kBatch} * (kTokens + 1))
       return make_error(ErrorCode::kProtocol, "wrong number of tokens");
-    BRIGADE_TRY(check_finite(activation));
+    BRIGADE_ASSIGN(const std::vector<float> input, decoded(activation));
     stage::ForwardResult result;
     kept_ += keeps ? 1 : 0;
     if (slice_.is_tail()) {
       result.loss = {1.5 * kBatch * kTokens, kBatch * kTokens};
     } else {
-      result.activation = plus_one(activation);
+      BRIGADE_ASSIGN(result.activation,
+                     plus_one(input, answer, "the activation of micro-batch " + to_string(id)));
     }
     return result;
   }
-  Result<stage::Bytes> backward(const MicrobatchId&, std::span<const std::byte>,
-                                std::span<const std::int32_t>,
-                                std::span<const std::byte> gradient) override {
-    BRIGADE_TRY(check_finite(gradient));
+  Result<stage::Bytes> backward(const MicrobatchId& id, const stage::Encoded&,
+                                std::span<const std::int32_t>, const stage::Encoded& gradient,
+                                Codec answer) override {
+    BRIGADE_ASSIGN(const std::vector<float> values, decoded(gradient));
     kept_ -= 1;
     if (slice_.is_head()) return stage::Bytes{};
-    return plus_one(gradient);
+    return plus_one(values, answer, "the gradient of micro-batch " + to_string(id));
   }
   Result<stage::UpdateReport> update(const stage::UpdateOrder& order) override {
     ++updates_;
@@ -113,23 +115,21 @@ class FakeStage final : public stage::Stage {
   std::string device() const override { return "paper"; }
 
  private:
-  static Result<> check_finite(std::span<const std::byte> bytes) {
-    for (std::size_t at = 0; at + sizeof(float) <= bytes.size(); at += sizeof(float)) {
-      float value = 0;
-      std::memcpy(&value, bytes.data() + at, sizeof value);
-      if (!std::isfinite(value))
-        return make_error(ErrorCode::kProtocol, "it holds a value that is not finite");
-    }
-    return {};
-  }
-  stage::Bytes plus_one(std::span<const std::byte> in) const {
+  /// Zeros where nothing came.
+  Result<std::vector<float>> decoded(const stage::Encoded& encoded) const {
     std::vector<float> values(elements_, 0.0F);
-    if (!in.empty()) std::memcpy(values.data(), in.data(), in.size());
+    if (!encoded.bytes.empty())
+      BRIGADE_TRY(stage::decode(encoded.codec, encoded.bytes, values, "it"));
+    return values;
+  }
+  Result<stage::Bytes> plus_one(std::vector<float> values, Codec answer,
+                                const std::string& what) const {
     constexpr float kTooLarge = 1e38F;  // doubled, for tests of overflow
     for (float& value : values) value = value > kTooLarge ? value * 2 : value + 1;
-    stage::Bytes out{std::make_unique<std::byte[]>(elements_ * sizeof(float)),
-                     elements_ * sizeof(float)};
-    std::memcpy(out.data.get(), values.data(), out.size);
+    const std::size_t size = stage::encoded_bytes(answer, elements_);
+    stage::Bytes out{std::make_unique<std::byte[]>(size), size};
+    BRIGADE_TRY(stage::encode(answer, values, stage::Rounding::to_nearest(),
+                              {out.data.get(), out.size}, what));
     return out;
   }
 
@@ -172,6 +172,21 @@ inline PayloadData make_gradient(float value) {
   PayloadBuffer buffer(shape.total_bytes());
   const std::vector<float> values(std::size_t{kBatch} * kTokens * kWidth, value);
   std::memcpy(buffer.bytes().data(), values.data(), shape.tensor_bytes());
+  const std::uint64_t checksum = payload_checksum(buffer.bytes());
+  return {shape, std::move(buffer).into_slice(), checksum};
+}
+
+/// The same numbers, encoded.
+inline PayloadData in_codec(Codec codec, const PayloadData& plain) {
+  PayloadShape shape = plain.shape;
+  shape.codec = codec;
+  std::vector<float> values(plain.shape.tensor_bytes() / sizeof(float));
+  std::memcpy(values.data(), plain.tensor().data(), plain.shape.tensor_bytes());
+  PayloadBuffer buffer(shape.total_bytes());
+  const auto tensor = buffer.bytes().first(shape.tensor_bytes());
+  REQUIRE(stage::encode(codec, values, stage::Rounding::to_nearest(), tensor, "it").has_value());
+  const auto tokens = plain.token_bytes();
+  std::memcpy(buffer.bytes().data() + tensor.size(), tokens.data(), tokens.size());
   const std::uint64_t checksum = payload_checksum(buffer.bytes());
   return {shape, std::move(buffer).into_slice(), checksum};
 }

@@ -2,6 +2,7 @@
 
 #include <limits>
 
+#include "daemon/transcode.hpp"
 #include "tests/unit/daemon/fakes.hpp"
 
 namespace brigade::daemon::testing {
@@ -50,6 +51,43 @@ TEST_CASE("a middle stage passes tokens on unchanged and answers gradients with 
   REQUIRE(backward.gradient.has_value());
   CHECK(first_element(*backward.gradient) == 3);
   CHECK_FALSE(backward.gradient->shape.has_tokens);
+}
+
+TEST_CASE("what goes out is in the codec asked for, whatever came in") {
+  auto middle = make_worker(1, 3);
+  for (const Codec came : stage::kCodecs) {
+    for (const Codec asked : stage::kCodecs) {
+      CAPTURE(stage::codec_name(came), stage::codec_name(asked));
+      const auto input = in_codec(came, make_activation(4, 7));
+      const auto forward =
+          expect<ForwardOutcome>(middle.carry_out(ForwardTask{train_id(1), input, true, asked}));
+      REQUIRE(forward.output.has_value());
+      CHECK(forward.output->shape.codec == asked);
+      CHECK(first_element(to_fp32(*forward.output).value()) == Approx(5).epsilon(1e-6));
+      CHECK(std::ranges::equal(forward.output->token_bytes(), input.token_bytes()));
+
+      const auto gradient = in_codec(came, make_gradient(2));
+      const auto backward = expect<BackwardOutcome>(
+          middle.carry_out(BackwardTask{train_id(1), input, gradient, asked}));
+      REQUIRE(backward.gradient.has_value());
+      CHECK(backward.gradient->shape.codec == asked);
+      CHECK(first_element(to_fp32(*backward.gradient).value()) == Approx(3).epsilon(1e-6));
+    }
+  }
+}
+
+TEST_CASE("a payload in fp32 holds the numbers and tokens that were in it before") {
+  for (const Codec codec : stage::kCodecs) {
+    for (const auto& payload : {make_activation(3, 9), make_gradient(3)}) {
+      const PayloadData plain = to_fp32(in_codec(codec, payload)).value();
+      CHECK(plain.shape == payload.shape);
+      CHECK(first_element(plain) == Approx(3).epsilon(1e-6));
+      CHECK(std::ranges::equal(plain.token_bytes(), payload.token_bytes()));
+      CHECK(plain.checksum ==
+            payload_checksum(
+                {reinterpret_cast<const std::byte*>(plain.bytes.begin()), plain.bytes.size()}));
+    }
+  }
 }
 
 TEST_CASE("a tail answers with a loss, and starts the backward itself") {
@@ -110,6 +148,13 @@ TEST_CASE("bytes that make no sense are the sender's fault, and the reason says 
     CHECK(reason_of(BackwardTask{train_id(1), make_activation(1, 1), make_gradient(infinity)},
                     swarm::Direction::kBackward)
               .find("not finite") != std::string::npos);
+  }
+  SECTION("a scale that int8 cannot have") {
+    auto lying = in_codec(Codec::kInt8, make_activation(1, 1));
+    const float scale = -1;
+    std::memcpy(const_cast<std::uint8_t*>(lying.bytes.begin()), &scale, sizeof scale);
+    CHECK(reason_of(ForwardTask{train_id(1), lying}, forward).find("a scale that int8 cannot") !=
+          std::string::npos);
   }
   SECTION("an activation where a gradient belongs") {
     CHECK(reason_of(BackwardTask{train_id(1), make_activation(1, 1), make_activation(1, 1)},

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "daemon/wire.hpp"
 #include "tests/catch.hpp"
 #include "tests/e2e/hostile_frames.hpp"
 #include "tests/unit/net/swarm_of_two.hpp"
@@ -135,6 +136,41 @@ TEST_CASE("every hostile frame is refused by the parser or by the rules of a str
 TEST_CASE("what a peer writes is made fit for a log") {
   CHECK(printable_line("two\nlines\x1b[31m \xff") == "two?lines?[31m ?");
   CHECK(printable_line(std::string(100'000, 'a')).size() == limits::kMaxGoodbyeBytes);
+}
+
+TEST_CASE("a payload has the length that its codec gives its shape, and no other") {
+  for (const auto& [codec, tensor_bytes] : {std::pair{Codec::kFp32, 2 * 3 * 30 * 4},
+                                            {Codec::kBf16, 2 * 3 * 30 * 2},
+                                            {Codec::kInt8, 2 * 3 * 30 + 3 * 4}}) {
+    PayloadData payload = testing::make_payload(2, 3, 30, true);
+    payload.shape.codec = codec;
+    const std::uint64_t whole = payload.shape.total_bytes();
+    CHECK(payload.shape.tensor_bytes() == static_cast<std::uint64_t>(tensor_bytes));
+    payload.bytes = payload.bytes.sub(0, whole);
+    swarm::Forward forward;
+    forward.id = kId;
+    forward.group = {kId.sequence, 1};
+    wire::FrameHeader header = to_wire(swarm::Message(forward), &payload);
+    const auto parsed = from_wire(header);
+    REQUIRE(parsed.has_value());
+    CHECK(parsed->plan->shape == payload.shape);
+    header.mutable_payload()->set_bytes(whole + 1);
+    const auto refused = from_wire(header);
+    REQUIRE(refused.has_error());
+    CHECK(refused.error().message.find(stage::codec_name(codec)) != std::string::npos);
+  }
+}
+
+TEST_CASE("a hello names the codecs of its sender, and numbers from the future are passed over") {
+  Hello hello;
+  hello.codecs = {Codec::kFp32, Codec::kInt8};
+  wire::FrameHeader header = to_wire(hello, nullptr);
+  header.mutable_hello()->add_codecs(12'345);
+  CHECK(std::get<Hello>(from_wire(header).value().body).codecs == hello.codecs);
+  header.mutable_hello()->clear_codecs();
+  CHECK(std::get<Hello>(from_wire(header).value().body).codecs == std::vector{Codec::kFp32});
+  for (std::uint32_t i = 0; i <= limits::kMaxCodecs; ++i) header.mutable_hello()->add_codecs(1);
+  CHECK(from_wire(header).error().message.find("codecs 33") != std::string::npos);
 }
 
 TEST_CASE("the shape's byte count does not overflow at the limits") {

@@ -43,6 +43,16 @@ TEST_CASE("a refusal names both nodes and what differs") {
   CHECK(text.find("hosts stage 3") != std::string::npos);
 }
 
+TEST_CASE("tensors travel in the codec wished for if both ends decode it, else in fp32") {
+  const Hello full = introduction(1, 0).hello;
+  Hello older = introduction(2, 1).hello;
+  older.codecs = {Codec::kFp32, Codec::kBf16};
+  for (const Codec wished : stage::kCodecs) CHECK(agree_on_codec(wished, full, full) == wished);
+  CHECK(agree_on_codec(Codec::kBf16, full, older) == Codec::kBf16);
+  CHECK(agree_on_codec(Codec::kInt8, full, older) == Codec::kFp32);
+  CHECK(agree_on_codec(Codec::kInt8, older, full) == Codec::kFp32);
+}
+
 TEST_CASE("of two links dialled at once both nodes keep the one dialled by the smaller id") {
   const LinkClaim small{node(1), milliseconds(5)};
   const LinkClaim large{node(2), milliseconds(5)};

@@ -54,6 +54,26 @@ TEST_CASE("two nodes link over mutual TLS and exchange messages both ways") {
         beacon.offers);
 }
 
+TEST_CASE("both ends of a link come to the same codec, fp32 where one of them is older") {
+  Pair pair;
+  pair.a_options.codec = pair.b_options.codec = Codec::kInt8;
+  Codec expected = Codec::kInt8;
+  SECTION("both decode what the swarm wishes for") {}
+  SECTION("the one that dials does not") {
+    pair.a_options.decodes = {Codec::kFp32};
+    expected = Codec::kFp32;
+  }
+  SECTION("the one that is dialled does not") {
+    pair.b_options.decodes = {Codec::kFp32, Codec::kBf16};
+    expected = Codec::kFp32;
+  }
+  pair.start();
+  REQUIRE(pair.a->wait_for_link());
+  REQUIRE(pair.b->wait_for_link());
+  CHECK(pair.a->links().front().codec == expected);
+  CHECK(pair.b->links().front().codec == expected);
+}
+
 TEST_CASE("a node that does not listen is a full peer of the node it dials") {
   Pair pair;
   pair.a_options.listen = "";
