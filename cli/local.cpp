@@ -74,6 +74,7 @@ std::optional<Exit> LocalCommand::settle_new() {
   auto folder = RunFolder::create(out(), flags_.replaces);
   if (!folder) return fail(Exit::kFailed, folder.error());
   folder_ = std::move(*folder);
+  if (flags_.data.empty() && !swarm_.data.train.empty()) return std::nullopt;
 
   auto data = find_data(flags_.data, folder_->data());
   if (!data) return fail(Exit::kFailed, data.error());
@@ -106,7 +107,8 @@ std::optional<Exit> LocalCommand::settle_data() {
   auto data = check_data(swarm_.data.train, swarm_.data.validation, swarm_);
   if (!data) return fail(Exit::kFailed, data.error());
   data_ = std::move(*data);
-  if (flags_.resume.empty() && flags_.model.empty()) swarm_.model.vocabulary = data_.vocabulary;
+  const bool has_model = !flags_.model.empty() || !flags_.swarm.empty();
+  if (flags_.resume.empty() && !has_model) swarm_.model.vocabulary = data_.vocabulary;
   if (swarm_.model.vocabulary < data_.vocabulary) {
     return fail(Exit::kFailed,
                 fmt::format("{}: has ids up to {}, the model's vocabulary is {}: raise "

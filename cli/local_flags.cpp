@@ -59,6 +59,14 @@ std::string placeholder(const config::Option& option) {
   return std::visit(Visitor{}, option.domain);
 }
 
+std::string method_list() {
+  std::string names;
+  for (const std::string_view name : config::method_names()) {
+    names += fmt::format("{}{}", names.empty() ? "" : ", ", name);
+  }
+  return names;
+}
+
 std::string preset_names() {
   std::string names;
   for (const config::Preset& preset : config::presets()) {
@@ -70,7 +78,7 @@ std::string preset_names() {
 void add_table_flag(CLI::App& command, const std::shared_ptr<LocalFlags>& flags,
                     const config::OptionOf<config::SwarmConfig>& option) {
   std::string meaning(option.meaning);
-  if (option.flag == "--method") meaning += ": " + config::available_methods();
+  if (option.flag == "--method") meaning += ": " + method_list();
   const std::string name(option.flag);
   const auto keep = [flags, chosen = &option](const std::string& text) {
     flags->settings.push_back({chosen, text});
@@ -99,6 +107,11 @@ void add_local_flags(CLI::App& command, const std::shared_ptr<LocalFlags>& flags
       ->type_name("NAME")
       ->group(kModel);
   command.add_option("--model", flags->model, "the [model] section of a swarm.toml")
+      ->type_name("FILE")
+      ->group(kModel);
+  command
+      .add_option("--swarm", flags->swarm,
+                  "a whole swarm.toml to start from, its data included; flags go before it")
       ->type_name("FILE")
       ->group(kModel);
   command

@@ -19,6 +19,8 @@ constexpr std::array<std::string_view, 12> kMayChange = {
     "--stages", "--split",     "--steps",  "--lr",    "--warmup",     "--clip",
     "--tau",    "--recompute", "--window", "--codec", "--eval-every", "--checkpoint-every"};
 
+constexpr std::string_view kPresetMethod = "nesterov";
+
 Result<> apply_flags(const LocalFlags& flags, config::SwarmConfig& swarm) {
   for (const LocalFlags::Setting& setting : flags.settings) {
     BRIGADE_TRY(config::set_from_flag(swarm, *setting.option, setting.text));
@@ -51,8 +53,9 @@ Result<> check_flags(const LocalFlags& flags) {
   if (!config::is_device(flags.device)) {
     return bad_flag(fmt::format("--device {}: must be auto, cpu or cuda:N", flags.device));
   }
-  if (!flags.preset.empty() && !flags.model.empty()) {
-    return bad_flag("--preset and --model both say what the model is: give one");
+  const auto sources = {flags.preset.empty(), flags.model.empty(), flags.swarm.empty()};
+  if (std::ranges::count(sources, false) > 1) {
+    return bad_flag("--preset, --model and --swarm each say what the model is: give one");
   }
   if (flags.resume.empty()) return {};
   const auto refuse = [](std::string_view flag) {
@@ -65,6 +68,7 @@ Result<> check_flags(const LocalFlags& flags) {
   if (flags.replaces) return bad_flag("--force deletes a run, --resume goes on with it: give one");
   if (!flags.preset.empty()) return refuse("--preset");
   if (!flags.model.empty()) return refuse("--model");
+  if (!flags.swarm.empty()) return refuse("--swarm");
   if (!flags.data.empty()) return refuse("--data");
   for (const LocalFlags::Setting& setting : flags.settings) {
     if (!may_change_at_resume(setting.option->flag)) return refuse(setting.option->flag);
@@ -73,6 +77,14 @@ Result<> check_flags(const LocalFlags& flags) {
 }
 
 std::optional<SettingsError> settle_new_run(const LocalFlags& flags, config::SwarmConfig& swarm) {
+  if (!flags.swarm.empty()) {
+    auto loaded = config::load_swarm_config(flags.swarm);
+    if (!loaded) return SettingsError{loaded.error(), true};
+    swarm = std::move(*loaded);
+    if (flags.has("--stages") && !flags.has("--split")) swarm.split.clear();
+    if (auto applied = apply_flags(flags, swarm); !applied) return SettingsError{applied.error()};
+    return std::nullopt;
+  }
   swarm.stages = kDefaultStages;
   const std::string preset = flags.preset.empty() ? kDefaultPreset : flags.preset;
   auto found = config::find_preset(preset);
@@ -85,6 +97,10 @@ std::optional<SettingsError> settle_new_run(const LocalFlags& flags, config::Swa
     swarm.run.context = model->context;
   }
   if (auto applied = apply_flags(flags, swarm); !applied) return SettingsError{applied.error()};
+  // The preset's rate was found with nesterov; other methods have their own.
+  if (!flags.has("--lr") && swarm.method.name == kPresetMethod) {
+    swarm.method.learning_rate = found->learning_rate;
+  }
   if (flags.has("--split") && !flags.has("--stages")) {
     swarm.stages = static_cast<std::uint32_t>(swarm.split.size());
   }

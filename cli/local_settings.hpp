@@ -21,6 +21,7 @@ struct LocalFlags {
   std::uint32_t replicas = 1;
   std::string preset;
   std::string model;
+  std::string swarm;
   std::string data;
   std::string device = "auto";
   std::optional<std::uint32_t> threads;
@@ -44,8 +45,8 @@ bool may_change_at_resume(std::string_view flag);
 /// Flags that contradict each other or what this version can do. Every error is wrong usage.
 Result<> check_flags(const LocalFlags& flags);
 
-/// Preset or model file, then the flags. Data and vocabulary are filled in later. An error is
-/// wrong usage unless it is about the model file (then `is_file_error`).
+/// Preset, model file or a whole swarm.toml, then the flags. Data and vocabulary are filled in
+/// later. An error is wrong usage unless it is about a file (then `is_file_error`).
 struct SettingsError {
   Error error;
   bool is_file_error = false;

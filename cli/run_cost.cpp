@@ -43,13 +43,14 @@ std::uint64_t head_parameters(const config::SwarmConfig& swarm) {
 
 double update_cost(const config::SwarmConfig& swarm, std::uint64_t parameters) {
   const double tokens = static_cast<double>(swarm.run.batch) * swarm.run.context *
-                        static_cast<double>(swarm.method.accumulate);
+                        static_cast<double>(config::accumulate_of(swarm));
   return kUpdateFlop * static_cast<double>(parameters) / tokens;
 }
 
 // Micro-batches that a stage holds at most.
 std::uint64_t in_flight(const config::SwarmConfig& swarm, std::uint32_t stage) {
-  if (swarm.method.name == "gpipe") return swarm.method.accumulate;
+  if (swarm.method.name == "1f1b") return swarm.stages - stage;
+  if (swarm.method.name == "gpipe") return config::accumulate_of(swarm);
   const std::uint64_t window = swarm.run.window == 0 ? swarm.stages : swarm.run.window;
   return window > stage ? window - stage : 1;
 }

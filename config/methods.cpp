@@ -6,17 +6,20 @@
 namespace brigade::config {
 namespace {
 
+// Rates: tuned on small models (docs/method.md, "What was measured").
 constexpr std::array kMethods{
-    Method{"nesterov", false, true, "NAdam, newest weights, corrected for the measured delay"},
-    Method{"nesterov-muon", false, false, "orthogonalised momentum under the same rules"},
-    Method{"nesterov-stash", false, false, "NAdam on the forward's own weights (stashed)"},
-    Method{"paci", false, false, "AdamW, newest weights, an update every K ≥ delay"},
-    Method{"pipedream", false, false, "AdamW on the forward's own weights (stashed)"},
-    Method{"pipemare", false, false, "AdamW, newest weights, learning rate corrected"},
-    Method{"2bw", false, false, "AdamW on the version of the group before (two versions)"},
-    Method{"async", false, false, "AdamW, newest weights, no correction: a baseline"},
-    Method{"gpipe", true, true, "AdamW, synchronous: an update every M, after a flush"},
-    Method{"1f1b", true, false, "as gpipe, with backwards as early as they can be"},
+    Method{"nesterov", false, false, 6e-4,
+           "NAdam, newest weights, corrected for the measured delay"},
+    Method{"nesterov-muon", false, false, 1e-2,
+           "orthogonalised momentum and a look-ahead, newest weights"},
+    Method{"nesterov-stash", false, false, 6e-4, "NAdam on the forward's own weights (stashed)"},
+    Method{"paci", false, true, 1e-3, "AdamW, newest weights, an update every K ≥ delay"},
+    Method{"pipedream", false, false, 3e-4, "AdamW on the forward's own weights (stashed)"},
+    Method{"pipemare", false, false, 3e-4, "AdamW, newest weights, learning rate corrected"},
+    Method{"2bw", false, true, 3e-4, "AdamW on the version of the group before (two versions)"},
+    Method{"async", false, false, 3e-4, "AdamW, newest weights, no correction: a baseline"},
+    Method{"gpipe", true, true, 3e-3, "AdamW, synchronous: an update every M, after a flush"},
+    Method{"1f1b", true, true, 3e-3, "as gpipe, with backwards as early as they can be"},
 };
 
 constexpr auto kMethodNames = [] {
@@ -26,6 +29,7 @@ constexpr auto kMethodNames = [] {
   return names;
 }();
 
+constexpr std::array<std::string_view, 2> kOptimizerNames{"auto", "muon"};
 constexpr std::array<std::string_view, 3> kCodecNames{"fp32", "bf16", "int8"};
 
 }  // namespace
@@ -40,18 +44,12 @@ const Method* find_method(std::string_view name) {
   return found == kMethods.end() ? nullptr : found;
 }
 
-std::string available_methods() {
-  std::string names;
-  for (const Method& method : kMethods) {
-    if (!method.is_available) continue;
-    if (!names.empty()) names += ", ";
-    names += method.name;
-  }
-  return names;
-}
-
 std::span<const std::string_view> method_names() {
   return kMethodNames;
+}
+
+std::span<const std::string_view> optimizer_names() {
+  return kOptimizerNames;
 }
 
 std::span<const std::string_view> codec_names() {

@@ -56,7 +56,6 @@ void apply_preset(const Preset& preset, SwarmConfig& config) {
   config.run.batch = preset.batch;
   config.run.context = preset.model.context;
   config.run.steps = preset.steps;
-  config.method.learning_rate = preset.learning_rate;
 }
 
 }  // namespace brigade::config

@@ -48,17 +48,36 @@ MaybeFault split_fault(const SwarmConfig& config) {
   return std::nullopt;
 }
 
+MaybeFault asynchronous_fault(const SwarmConfig& config, const Method& method) {
+  if (config.method.optimizer != "auto") {
+    return fault("method.optimizer", "is \"{}\": {} brings its own; gpipe and 1f1b may choose",
+                 config.method.optimizer, method.name);
+  }
+  if (method.name == "2bw" && accumulate_of(config) < config.stages) {
+    return fault("method.accumulate",
+                 "is {}: 2bw keeps two versions, so {} stages need updates of {} micro-batches or "
+                 "more",
+                 accumulate_of(config), config.stages, config.stages);
+  }
+  return std::nullopt;
+}
+
 MaybeFault method_fault(const SwarmConfig& config) {
   const Method* method = find_method(config.method.name);
-  if (method == nullptr || !method->is_available) {
-    return fault("method.name", "\"{}\" is not available in this version; there are {}",
-                 config.method.name, available_methods());
+  if (method == nullptr) return fault("method.name", "\"{}\" is unknown", config.method.name);
+  const bool is_muon = method->name == "nesterov-muon" || config.method.optimizer == "muon";
+  if (!is_muon && config.method.muon_refresh != 1) {
+    return fault("method.muon_refresh", "has no meaning for {}, which does without Muon",
+                 method->name);
   }
-  if (!method->is_synchronous) return std::nullopt;
-  if (config.method.accumulate > limits::kMaxWindow) {
+  if (method->name != "nesterov-muon" && config.method.look_ahead != 1) {
+    return fault("method.look_ahead", "has no meaning for {}: it is nesterov-muon's", method->name);
+  }
+  if (!method->is_synchronous) return asynchronous_fault(config, *method);
+  if (accumulate_of(config) > limits::kMaxWindow) {
     return fault("method.accumulate",
                  "is {}: {} has a whole group in flight, and at most {} may be",
-                 config.method.accumulate, method->name, limits::kMaxWindow);
+                 accumulate_of(config), method->name, limits::kMaxWindow);
   }
   if (config.run.window != 0) {
     return fault("run.window",

@@ -85,18 +85,19 @@ const std::array kOptions{
     OptionOf<SwarmConfig>{
         {"method.name", "--method", OneOf{method_names()}, "how stages update, see docs/method.md"},
         [](SwarmConfig& c) { return Field(&c.method.name); }},
-    OptionOf<SwarmConfig>{{"method.accumulate", "--accumulate", Whole{1, limits::kMaxAccumulate},
-                           "micro-batches an update: K, and M of the synchronous methods"},
-                          [](SwarmConfig& c) { return Field(&c.method.accumulate); }},
+    OptionOf<SwarmConfig>{
+        {"method.accumulate", "--accumulate", Whole{0, limits::kMaxAccumulate, "auto"},
+         "K and M, micro-batches an update; auto: 1, or P where it takes groups"},
+        [](SwarmConfig& c) { return Field(&c.method.accumulate); }},
     OptionOf<SwarmConfig>{{"method.tau", "--tau", WordOrNumber{kTauWords, {0, kMaxTau}},
                            "staleness that corrections use, updates"},
                           [](SwarmConfig& c) { return Field(&c.method.tau); }},
     OptionOf<SwarmConfig>{{"method.recompute", "--recompute", OneOf{kRecomputeWords},
                            "run the forward again at backward time: less memory, more time"},
                           [](SwarmConfig& c) { return Field(&c.method.recompute); }},
-    OptionOf<SwarmConfig>{
-        {"method.learning_rate", "--lr", Number{0, 10, false}, "at its peak, after warm-up"},
-        [](SwarmConfig& c) { return Field(&c.method.learning_rate); }},
+    OptionOf<SwarmConfig>{{"method.learning_rate", "--lr", Number{0, 10, true, "auto"},
+                           "at its peak, after warm-up; auto: the method's own"},
+                          [](SwarmConfig& c) { return Field(&c.method.learning_rate); }},
     OptionOf<SwarmConfig>{
         {"method.final_ratio", "", Number{0, 1}, "of the peak, where the cosine ends"},
         [](SwarmConfig& c) { return Field(&c.method.final_ratio); }},
@@ -124,6 +125,15 @@ const std::array kOptions{
     OptionOf<SwarmConfig>{
         {"method.momentum_decay", "", Number{0, 1}, "psi of NAdam's momentum schedule"},
         [](SwarmConfig& c) { return Field(&c.method.momentum_decay); }},
+    OptionOf<SwarmConfig>{{"method.look_ahead", "", Number{0, 10},
+                           "nesterov-muon: of the delay, that a forward looks ahead"},
+                          [](SwarmConfig& c) { return Field(&c.method.look_ahead); }},
+    OptionOf<SwarmConfig>{{"method.muon_refresh", "", Whole{1, limits::kMaxAccumulate},
+                           "updates that a direction of Muon is used for"},
+                          [](SwarmConfig& c) { return Field(&c.method.muon_refresh); }},
+    OptionOf<SwarmConfig>{
+        {"method.optimizer", "", OneOf{optimizer_names()}, "of gpipe and 1f1b; auto: AdamW"},
+        [](SwarmConfig& c) { return Field(&c.method.optimizer); }},
 
     OptionOf<SwarmConfig>{{"run.seed", "--seed", Whole{0, limits::kMaxSeed}, "of weights and data"},
                           [](SwarmConfig& c) { return Field(&c.run.seed); }},
@@ -158,6 +168,11 @@ const std::array kOptions{
                            "newest ones that stay on disk"},
                           [](SwarmConfig& c) { return Field(&c.run.keep_checkpoints); }},
 };
+
+const Method& method_of(const SwarmConfig& config) {
+  const Method* method = find_method(config.method.name);
+  return method != nullptr ? *method : methods().front();  // check() refuses unknown ones
+}
 
 struct Read {
   SwarmConfig config;
@@ -202,6 +217,16 @@ Result<SwarmConfig> parse_swarm_config(const std::string& text, const std::strin
     return make_error(ErrorCode::kBadInput, at(origin, place) + fault->message);
   }
   return done.config;
+}
+
+std::uint32_t accumulate_of(const SwarmConfig& config) {
+  if (config.method.accumulate > 0) return config.method.accumulate;
+  return method_of(config).has_groups ? std::max(config.stages, 1U) : 1;
+}
+
+double learning_rate_of(const SwarmConfig& config) {
+  const double set = config.method.learning_rate;
+  return set > 0 ? set : method_of(config).learning_rate;
 }
 
 Result<SwarmConfig> load_swarm_config(const std::filesystem::path& file) {

@@ -39,10 +39,10 @@ struct DataConfig {
 
 struct MethodConfig {
   std::string name = "nesterov";   // METHOD: nesterov, gpipe, …
-  std::uint32_t accumulate = 1;    // K, and M of gpipe
+  std::uint32_t accumulate = 0;    // K, and M of gpipe and 1f1b; 0: accumulate_of()
   std::string tau = "measured";    // "measured", "nominal" or a number of updates
   std::string recompute = "auto";  // "auto", "on", "off"
-  double learning_rate = 6e-4;     // peak
+  double learning_rate = 0;        // peak; 0: the method's own (methods.cpp)
   double final_ratio = 0.1;        // cosine ends at learning_rate · final_ratio
   std::uint64_t warmup = 0;        // micro-batches; 0: 6 % of steps
   std::uint64_t correction = 0;    // T of the rate's correction, micro-batches; 0: 14 % of steps
@@ -52,6 +52,9 @@ struct MethodConfig {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double momentum_decay = 0.004;  // ψ of NAdam
+  double look_ahead = 1;          // s of nesterov-muon; 0: forwards read the weights where they are
+  std::uint32_t muon_refresh = 1;  // updates that a direction of Muon is used for
+  std::string optimizer = "auto";  // of gpipe and 1f1b: "auto" (AdamW), "muon"
   bool operator==(const MethodConfig&) const = default;
 };
 
@@ -80,6 +83,11 @@ struct SwarmConfig {
   RunConfig run;
   bool operator==(const SwarmConfig&) const = default;
 };
+
+/// Micro-batches an update: what is set, or P where the method works in groups, else 1.
+std::uint32_t accumulate_of(const SwarmConfig& config);
+/// The peak rate: what is set, or the method's own.
+double learning_rate_of(const SwarmConfig& config);
 
 /// Parses and checks; relative data paths are resolved against the file's folder.
 Result<SwarmConfig> load_swarm_config(const std::filesystem::path& file);

@@ -36,6 +36,11 @@ bool is_synchronous(const config::SwarmConfig& swarm) {
   return method != nullptr && method->is_synchronous;
 }
 
+swarm::Schedule schedule_of(const config::SwarmConfig& swarm) {
+  if (!is_synchronous(swarm)) return swarm::Schedule::kAsync;
+  return swarm.method.name == "1f1b" ? swarm::Schedule::k1f1b : swarm::Schedule::kGpipe;
+}
+
 std::uint64_t checkpoint_every(const config::RunConfig& run) {
   if (run.checkpoint_every > 0) return run.checkpoint_every;
   if (run.steps == 0) return kEndlessCheckpointEvery;
@@ -85,6 +90,7 @@ Result<stage::Slice> to_slice(const config::SwarmConfig& swarm, std::uint32_t st
 
 stage::MethodSettings to_method_settings(const config::SwarmConfig& swarm) {
   const auto& method = swarm.method;
+  const std::uint32_t accumulate = config::accumulate_of(swarm);
   const std::uint64_t steps = swarm.run.steps;
   const bool is_endless = steps == 0;
   const std::uint64_t warmup = method.warmup > 0 ? method.warmup
@@ -95,20 +101,23 @@ stage::MethodSettings to_method_settings(const config::SwarmConfig& swarm) {
                                                          : share_of(steps, kCorrectionShare);
   stage::MethodSettings settings{
       .name = method.name,
-      .accumulate = method.accumulate,
-      .learning_rate = method.learning_rate,
+      .accumulate = accumulate,
+      .learning_rate = config::learning_rate_of(swarm),
       .final_ratio = method.final_ratio,
       // Without an end the cosine never gets anywhere: the rate stays at its peak.
-      .total_updates = is_endless ? std::numeric_limits<std::uint64_t>::max()
-                                  : to_updates(steps, method.accumulate),
-      .warmup_updates = to_updates(warmup, method.accumulate),
-      .correction_updates = to_updates(correction, method.accumulate),
+      .total_updates =
+          is_endless ? std::numeric_limits<std::uint64_t>::max() : to_updates(steps, accumulate),
+      .warmup_updates = to_updates(warmup, accumulate),
+      .correction_updates = to_updates(correction, accumulate),
       .weight_decay = method.weight_decay,
       .clip = method.clip,
       .beta1 = method.beta1,
       .beta2 = method.beta2,
       .epsilon = method.epsilon,
-      .momentum_decay = method.momentum_decay};
+      .momentum_decay = method.momentum_decay,
+      .look_ahead = method.look_ahead,
+      .muon_refresh = method.muon_refresh,
+      .optimizer = method.optimizer};
   set_tau(settings, method.tau);
   return settings;
 }
@@ -137,10 +146,10 @@ swarm::Options to_core_options(const config::SwarmConfig& swarm, const NodeId& s
           .stages = swarm.stages,
           .head = HeadIndex(0),
           .seed = swarm.run.seed,
-          .schedule = is_synchronous(swarm) ? swarm::Schedule::kGpipe : swarm::Schedule::kAsync,
+          .schedule = schedule_of(swarm),
           .lock_step = swarm.run.lock_step,
           .window = swarm.run.window,
-          .accumulate = swarm.method.accumulate,
+          .accumulate = config::accumulate_of(swarm),
           .steps = swarm.run.steps,
           .checkpoint_every = checkpoint_every(swarm.run),
           .keep_checkpoints = swarm.run.keep_checkpoints,
@@ -206,7 +215,8 @@ SwarmId to_swarm_id(const config::SwarmConfig& swarm) {
 }
 
 std::uint32_t in_flight_at_most(const config::SwarmConfig& swarm, std::uint32_t stage) {
-  if (is_synchronous(swarm)) return swarm.method.accumulate;
+  if (swarm.method.name == "1f1b") return swarm.stages - stage;
+  if (is_synchronous(swarm)) return config::accumulate_of(swarm);
   if (swarm.run.lock_step) return swarm.stages - stage;
   const std::uint32_t window =
       swarm.run.window > 0 ? swarm.run.window : swarm::most_found_window(swarm.stages);

@@ -146,10 +146,6 @@ TEST_CASE("settings that contradict each other are refused by name") {
     config.split = {1, 1, 1, 2};
     CHECK(fault_of(config) == "split adds up to 5 blocks, the model has 4");
   }
-  SECTION("a method that this version does not have") {
-    config.method.name = "paci";
-    CHECK(contains(fault_of(config), "\"paci\" is not available in this version; there are nest"));
-  }
   SECTION("a window for a synchronous method") {
     config.method.name = "gpipe";
     config.run.window = 4;
@@ -189,12 +185,31 @@ TEST_CASE("settings that contradict each other are refused by name") {
   }
 }
 
-TEST_CASE("every available method passes and every other one is refused") {
+TEST_CASE("what belongs to one method is refused for another") {
+  SwarmConfig config = four_stages();
+  config.method.look_ahead = 0.5;
+  CHECK(contains(fault_of(config), "nesterov-muon"));
+  config.method.look_ahead = 1;
+  config.method.muon_refresh = 2;
+  CHECK(contains(fault_of(config), "does without Muon"));
+  config.method.muon_refresh = 1;
+  config.method.optimizer = "muon";
+  CHECK(contains(fault_of(config), "brings its own"));
+  config.method.optimizer = "auto";
+  config.method.name = "2bw";
+  config.method.accumulate = 1;
+  CHECK(contains(fault_of(config), "two versions"));
+}
+
+TEST_CASE("every method passes with nothing but its name, and has a rate of its own") {
   for (const Method& method : methods()) {
     SwarmConfig config;
     config.method.name = std::string(method.name);
     INFO(method.name);
-    CHECK(check(config).has_value() == method.is_available);
+    config.stages = 4;
+    CHECK(check(config).has_value());
+    CHECK(learning_rate_of(config) > 0);
+    CHECK(accumulate_of(config) == (method.has_groups ? 4 : 1));
   }
 }
 
