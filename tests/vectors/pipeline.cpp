@@ -1,6 +1,7 @@
 #include "tests/vectors/pipeline.hpp"
 
-#include <map>
+#include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/check.hpp"
@@ -45,6 +46,7 @@ Result<Line> Line::make(const LineOptions& options) {
     BRIGADE_ASSIGN(auto stage, stage::Stage::make(stage_options));
     line.stages_.push_back(std::move(stage));
     line.updates_.push_back(0);
+    line.delays_.emplace_back().mean = static_cast<double>(stages - 1 - i);
   }
   return line;
 }
@@ -69,10 +71,12 @@ std::vector<Line::Step> Line::script(std::size_t stage, std::uint32_t count) con
     }
     return steps;
   }
-  const auto delay = static_cast<std::uint32_t>(size() - 1 - stage);
-  for (std::uint32_t m = 0; m < std::min(delay, count); ++m) steps.push_back({Kind::kForward, m});
+  const auto nominal = static_cast<double>(size() - 1 - stage);
+  std::uint32_t next = 0;
   for (std::uint32_t m = 0; m < count; ++m) {
-    if (m + delay < count) steps.push_back({Kind::kForward, m + delay});
+    const double lateness = options_.lateness ? options_.lateness(m) : 1.0;
+    const auto ahead = static_cast<std::uint32_t>(std::lround(nominal * lateness));
+    while (next < count && next <= m + ahead) steps.push_back({Kind::kForward, next++});
     backward(m);
   }
   return steps;
@@ -86,6 +90,8 @@ Result<> Line::forward(std::size_t index, std::uint32_t microbatch, Run& run) {
                  stages_[index]->forward(id_of(microbatch),
                                          is_head ? std::span<const std::byte>() : input.view(),
                                          run.data(microbatch), /*keeps=*/true));
+  delays_[index].applied_then[microbatch] = delays_[index].applied;
+  weight_versions_ = std::max(weight_versions_, stages_[index]->weight_versions());
   if (index + 1 < size()) {
     run.activations[index + 1][microbatch] = std::move(result.activation);
   } else {
@@ -103,12 +109,17 @@ Result<> Line::backward(std::size_t index, std::uint32_t microbatch, Run& run) {
   BRIGADE_ASSIGN(stage::Bytes upstream,
                  stages_[index]->backward(id_of(microbatch), input.view(), run.data(microbatch),
                                           gradient.view()));
+  constexpr double kPast = 0.99;
+  Delay& delay = delays_[index];
+  const auto seen =
+      static_cast<double>(delay.applied++ - delay.applied_then.extract(microbatch).mapped());
+  delay.mean = kPast * delay.mean + (1 - kPast) * seen;
   if (index > 0) run.gradients[index - 1][microbatch] = std::move(upstream);
   return {};
 }
 
 Result<> Line::update(std::size_t index) {
-  const auto delay = static_cast<double>(size() - 1 - index);
+  const double delay = delays_[index].mean;
   const std::uint32_t accumulate = options_.method.accumulate;
   const stage::UpdateOrder order{.update = updates_[index]++,
                                  .microbatches = accumulate,

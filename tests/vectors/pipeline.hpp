@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <map>
 #include <memory>
 #include <span>
 #include <vector>
@@ -23,6 +24,8 @@ struct LineOptions {
   bool recompute = false;
   bool is_synchronous = false;
   std::uint64_t seed = 1;
+  /// Around micro-batch m every stage is that many times its nominal delay late; absent: once.
+  std::function<double(std::uint32_t microbatch)> lateness = {};
 };
 
 class Line {
@@ -44,6 +47,10 @@ class Line {
 
   stage::Stage& stage(std::size_t index) { return *stages_[index]; }
   std::size_t size() const { return stages_.size(); }
+  /// The most that any stage has stored at once.
+  std::uint32_t weight_versions() const { return weight_versions_; }
+  /// δ of a stage, the running mean that its corrections see with tau = "measured".
+  double measured_delay(std::size_t stage) const { return delays_[stage].mean; }
 
  private:
   enum class Kind : std::uint8_t { kForward, kBackward, kUpdate };
@@ -59,9 +66,18 @@ class Line {
   Result<> backward(std::size_t index, std::uint32_t microbatch, Run& run);
   Result<> update(std::size_t index);
 
+  /// What a stage's own micro-batches tell it: METHOD, "Measured".
+  struct Delay {
+    double mean = 0;
+    std::uint64_t applied = 0;
+    std::map<std::uint32_t, std::uint64_t> applied_then;  // by micro-batch, at its forward
+  };
+
   LineOptions options_;
   std::vector<std::unique_ptr<stage::Stage>> stages_;
   std::vector<std::uint64_t> updates_;
+  std::vector<Delay> delays_;
+  std::uint32_t weight_versions_ = 1;
 };
 
 }  // namespace brigade::vectors
