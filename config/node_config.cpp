@@ -74,11 +74,9 @@ const std::array kNodeOptions{
         [](NodeConfig& c) { return Field(&c.threads); }},
     OptionOf<NodeConfig>{{"log", "", OneOf{kLogLevels}, "least level that is logged"},
                          [](NodeConfig& c) { return Field(&c.log); }},
-    OptionOf<NodeConfig>{
-        {"link_delay_ms", "--link-delay", Whole{0, kMaxLinkDelayMs},
-         "round trip in ms that a delay line in the daemon adds to its links, half "
-         "of it at each end; 0: none"},
-        [](NodeConfig& c) { return Field(&c.link_delay_ms); }},
+    OptionOf<NodeConfig>{{"link_delay_ms", "--link-delay", Whole{0, kMaxLinkDelayMs},
+                          "round trip that a delay line adds to its links, half at each end"},
+                         [](NodeConfig& c) { return Field(&c.link_delay_ms); }},
 };
 
 const std::array kPeerOptions{

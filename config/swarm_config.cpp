@@ -87,7 +87,7 @@ const std::array kOptions{
         [](SwarmConfig& c) { return Field(&c.method.name); }},
     OptionOf<SwarmConfig>{
         {"method.accumulate", "--accumulate", Whole{0, limits::kMaxAccumulate, "auto"},
-         "K and M, micro-batches an update; auto: 1, or P where it takes groups"},
+         "micro-batches an update (K, M); auto: 1, P for methods in groups"},
         [](SwarmConfig& c) { return Field(&c.method.accumulate); }},
     OptionOf<SwarmConfig>{{"method.tau", "--tau", WordOrNumber{kTauWords, {0, kMaxTau}},
                            "staleness that corrections use, updates"},

@@ -78,7 +78,7 @@ TEST_CASE("wrong values and contradictions are refused with the flag's name") {
   CHECK_FALSE(wrong->is_file_error);
   CHECK(wrong->error.message.find("--steps") != std::string::npos);
   CHECK(refusal("--replicas 2").find("--replicas 2") == 0);
-  CHECK(refusal("--preset tiny --model m.toml").find("--preset and --model") == 0);
+  CHECK(refusal("--preset tiny --model m.toml").find("--preset, --model and --swarm") == 0);
   CHECK(refusal("--device tpu").find("--device tpu") == 0);
   CHECK(refusal("--resume a --out b").find("--out") == 0);
   CHECK(refusal("--resume a --force").find("--force") == 0);
