@@ -147,8 +147,7 @@ const std::array kOptions{
                            "tokens a sequence, at most model.context"},
                           [](SwarmConfig& c) { return Field(&c.run.context); }},
     OptionOf<SwarmConfig>{{"run.window", "--window", Whole{0, limits::kMaxWindow, "auto"},
-                           "micro-batches in flight; auto: the fewest that keep the "
-                           "slowest stage busy"},
+                           "micro-batches in flight; auto: as few as keep the line busy"},
                           [](SwarmConfig& c) { return Field(&c.run.window); }},
     OptionOf<SwarmConfig>{{"run.codec", "--codec", OneOf{codec_names()}, "numbers on the wire"},
                           [](SwarmConfig& c) { return Field(&c.run.codec); }},
