@@ -101,7 +101,9 @@ TEST_CASE("fp32 comes back bit for bit, subnormal numbers and signed zeros inclu
     std::vector<float> values = random_values(length, -140, 127, length);
     if (length > 2) values[1] = -0.0F;
     const auto back = there_and_back(Codec::kFp32, values);
-    CHECK(std::memcmp(back.data(), values.data(), length * sizeof(float)) == 0);
+    const bool is_same =
+        length == 0 || std::memcmp(back.data(), values.data(), length * sizeof(float)) == 0;
+    CHECK(is_same);
   }
 }
 
