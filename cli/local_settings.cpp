@@ -6,6 +6,8 @@
 #include <array>
 #include <string_view>
 
+#include "base/limits.hpp"
+#include "config/methods.hpp"
 #include "config/node_config.hpp"
 #include "config/presets.hpp"
 
@@ -104,6 +106,13 @@ std::optional<SettingsError> settle_new_run(const LocalFlags& flags, config::Swa
   if (flags.has("--split") && !flags.has("--stages")) {
     swarm.stages = static_cast<std::uint32_t>(swarm.split.size());
   }
+  // Stages that share this machine's cores slow each other down, which window control takes for
+  // gradients that are late: it widens the window, and staleness costs loss. Over links it decides.
+  const auto* method = config::find_method(swarm.method.name);
+  const bool has_window = method != nullptr && !method->is_synchronous;
+  if (has_window && !flags.has("--window") && flags.link_delay_ms == 0) {
+    swarm.run.window = std::min(swarm.stages, limits::kMaxWindow);
+  }
   if (flags.has("--context") && flags.model.empty()) {
     // A preset is a size to start from: its position table follows the sequences asked for.
     swarm.model.context = swarm.run.context;
@@ -118,6 +127,9 @@ Result<> settle_resumed_run(const LocalFlags& flags, config::SwarmConfig& swarm)
     if (!flags.has("--stages")) swarm.stages = static_cast<std::uint32_t>(swarm.split.size());
   } else if (swarm.stages != stages_before) {
     swarm.split.clear();
+  }
+  if (swarm.run.window == stages_before && !flags.has("--window")) {
+    swarm.run.window = std::min(swarm.stages, limits::kMaxWindow);
   }
   return {};
 }
