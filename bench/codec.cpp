@@ -8,11 +8,11 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
-#include <fstream>
 #include <string>
 #include <vector>
 
 #include "base/random.hpp"
+#include "bench/processor.hpp"
 #include "stage_runtime/codec.hpp"
 
 namespace {
@@ -41,13 +41,6 @@ std::vector<float> make_values() {
     values[i] = static_cast<float>(i % 61 == 0 ? 10 * normal : normal);
   }
   return values;
-}
-
-std::string processor() {
-  std::ifstream in("/proc/cpuinfo");
-  for (std::string line; std::getline(in, line);)
-    if (line.starts_with("model name")) return line.substr(line.find(':') + 2);
-  return "unknown processor";
 }
 
 /// Of this thread on its core: others that want the core too do not count.
@@ -134,7 +127,7 @@ int main() {
   for (int round = 0; round < kRounds; ++round)
     for (Candidate& candidate : candidates) measure(candidate, values, wire, back);
 
-  fmt::print("machine: {}\ncommand: bench-codec\n", processor());
+  fmt::print("machine: {}\ncommand: bench-codec\n", brigade::bench::processor());
   fmt::print("one thread, ({}, {}) fp32, {} rounds, GB of fp32 input a CPU second\n", kRows, kWidth,
              kRounds);
   fmt::print("{:<17} {:>7} {:>9} {:>9} {:>9} {:>12} {:>12} {:>12}\n", "codec", "bytes", "encode",

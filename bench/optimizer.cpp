@@ -22,11 +22,11 @@
 #include <chrono>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "bench/processor.hpp"
 #include "stage_runtime/optim/adam.hpp"
 #include "stage_runtime/optim/muon.hpp"
 
@@ -36,14 +36,6 @@ using namespace brigade;
 using namespace brigade::stage;
 
 constexpr std::int64_t kTensors = 64;  // a model's parameters, for foreach
-
-std::string processor() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);) {
-    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
-  }
-  return "unknown processor";
-}
 
 struct Buffers {
   explicit Buffers(std::int64_t size)
@@ -123,7 +115,7 @@ int main(int argc, char** argv) {
   }
   utsname system{};
   ::uname(&system);
-  fmt::print("machine: {}, {} {}\n", processor(), system.sysname, system.release);
+  fmt::print("machine: {}, {} {}\n", brigade::bench::processor(), system.sysname, system.release);
   fmt::print("command: bench-optimizer {} {}\n", millions, rounds);
   at::set_num_threads(1);
   const c10::InferenceMode no_autograd;

@@ -9,11 +9,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "bench/processor.hpp"
 #include "sim/world.hpp"
 
 namespace {
@@ -23,20 +23,12 @@ using brigade::sim::Scenario;
 
 constexpr int kRepetitions = 7;
 
-std::string processor() {
-  std::ifstream info("/proc/cpuinfo");
-  for (std::string line; std::getline(info, line);) {
-    if (line.rfind("model name", 0) == 0) return line.substr(line.find(':') + 2);
-  }
-  return "unknown processor";
-}
-
 void print_machine() {
   utsname name{};
   ::uname(&name);
-  std::printf("machine: %s, %u hardware threads, %s %s, g++ %s, %s\n", processor().c_str(),
-              std::thread::hardware_concurrency(), name.sysname, name.release, __VERSION__,
-              BRIGADE_BUILD_TYPE);
+  std::printf("machine: %s, %u hardware threads, %s %s, g++ %s, %s\n",
+              brigade::bench::processor().c_str(), std::thread::hardware_concurrency(),
+              name.sysname, name.release, __VERSION__, BRIGADE_BUILD_TYPE);
 }
 
 Scenario line(std::uint32_t stages, std::uint32_t window, std::uint64_t steps) {

@@ -30,6 +30,18 @@ Result<> apply_flags(const LocalFlags& flags, config::SwarmConfig& swarm) {
   return {};
 }
 
+/// Flags over settings that are whole already: stages and split go on fitting each other.
+Result<> change_settings(const LocalFlags& flags, config::SwarmConfig& swarm) {
+  const std::uint32_t stages_before = swarm.stages;
+  BRIGADE_TRY(apply_flags(flags, swarm));
+  if (flags.has("--split")) {
+    if (!flags.has("--stages")) swarm.stages = static_cast<std::uint32_t>(swarm.split.size());
+  } else if (swarm.stages != stages_before) {
+    swarm.split.clear();
+  }
+  return {};
+}
+
 Error bad_flag(std::string message) {
   return make_error(ErrorCode::kBadInput, std::move(message));
 }
@@ -83,8 +95,9 @@ std::optional<SettingsError> settle_new_run(const LocalFlags& flags, config::Swa
     auto loaded = config::load_swarm_config(flags.swarm);
     if (!loaded) return SettingsError{loaded.error(), true};
     swarm = std::move(*loaded);
-    if (flags.has("--stages") && !flags.has("--split")) swarm.split.clear();
-    if (auto applied = apply_flags(flags, swarm); !applied) return SettingsError{applied.error()};
+    if (auto applied = change_settings(flags, swarm); !applied) {
+      return SettingsError{applied.error()};
+    }
     return std::nullopt;
   }
   swarm.stages = kDefaultStages;
@@ -122,12 +135,7 @@ std::optional<SettingsError> settle_new_run(const LocalFlags& flags, config::Swa
 
 Result<> settle_resumed_run(const LocalFlags& flags, config::SwarmConfig& swarm) {
   const std::uint32_t stages_before = swarm.stages;
-  BRIGADE_TRY(apply_flags(flags, swarm));
-  if (flags.has("--split")) {
-    if (!flags.has("--stages")) swarm.stages = static_cast<std::uint32_t>(swarm.split.size());
-  } else if (swarm.stages != stages_before) {
-    swarm.split.clear();
-  }
+  BRIGADE_TRY(change_settings(flags, swarm));
   if (swarm.run.window == stages_before && !flags.has("--window")) {
     swarm.run.window = std::min(swarm.stages, limits::kMaxWindow);
   }

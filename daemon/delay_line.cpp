@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "base/limits.hpp"
+#include "daemon/core_clock.hpp"
 #include "daemon/warning_budget.hpp"
 
 namespace brigade::daemon {
@@ -14,10 +15,6 @@ namespace brigade::daemon {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-
-TimePoint steady_now() {
-  return TimePoint(std::chrono::duration_cast<Duration>(Clock::now().time_since_epoch()));
-}
 
 }  // namespace
 
@@ -109,7 +106,7 @@ TransportCallbacks DelayLine::own_callbacks() {
 }
 
 void DelayLine::on_news(DelayQueue::Tell tell) {
-  held_.hold_news(steady_now(), std::move(tell));
+  held_.hold_news(core_now(), std::move(tell));
   arm_timer();
 }
 
@@ -119,7 +116,7 @@ void DelayLine::on_message(const NodeId& from, swarm::Message message,
   auto tell = [this, from, message = std::move(message), payload = std::move(payload)]() mutable {
     callbacks_.on_message(from, std::move(message), std::move(payload));
   };
-  if (held_.hold_message(steady_now(), bytes, std::move(tell))) return arm_timer();
+  if (held_.hold_message(core_now(), bytes, std::move(tell))) return arm_timer();
   const auto line =
       warnings_.admit(fmt::format("the delay line is full ({} messages, {} bytes): a message of {} "
                                   "was dropped; lower link_delay_ms or the window",
@@ -136,8 +133,7 @@ void DelayLine::arm_timer() {
     timer_.cancel();
     return;
   }
-  timer_.expires_at(
-      Clock::time_point(std::chrono::duration_cast<Clock::duration>(due.time_since_epoch())));
+  timer_.expires_at(to_steady(due));
   timer_.async_wait(
       [this, alive = std::weak_ptr<bool>(is_alive_)](const boost::system::error_code& cancelled) {
         if (!cancelled && !alive.expired()) deliver();
@@ -146,7 +142,7 @@ void DelayLine::arm_timer() {
 
 void DelayLine::deliver() {
   armed_for_ = kNever;
-  const TimePoint now = steady_now();
+  const TimePoint now = core_now();
   // A callback may stop us: then nothing is held any more.
   while (const auto tell = held_.take(now)) (*tell)();
   arm_timer();

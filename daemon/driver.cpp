@@ -13,11 +13,6 @@ namespace brigade::daemon {
 
 namespace asio = boost::asio;
 
-TimePoint core_now() {
-  return TimePoint(
-      std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
-}
-
 namespace {
 
 Codec agreed_codec(const Transport& transport, const NodeId& peer) {
@@ -69,8 +64,7 @@ void Driver::arm_timer() {
     timer_.cancel();
     return;
   }
-  timer_.expires_at(std::chrono::steady_clock::time_point(
-      std::chrono::duration_cast<std::chrono::steady_clock::duration>(due.time_since_epoch())));
+  timer_.expires_at(to_steady(due));
   timer_.async_wait([this](const boost::system::error_code& cancelled) {
     if (cancelled || core_now() < armed_for_) return;
     armed_for_ = kNever;

@@ -19,6 +19,7 @@
 
 #include "base/time.hpp"
 #include "daemon/checkpoint_store.hpp"
+#include "daemon/core_clock.hpp"
 #include "daemon/engine.hpp"
 #include "daemon/payload_store.hpp"
 #include "daemon/report.hpp"
@@ -27,9 +28,6 @@
 #include "swarm/node.hpp"
 
 namespace brigade::daemon {
-
-/// The steady clock in the core's words.
-TimePoint core_now();
 
 class Driver {
  public:
