@@ -106,9 +106,9 @@ std::string condition(const control::NodeStatus& node) {
 Line stage_heading(const Style& style) {
   Line line(style);
   line.add("stage", Tint::kDim).to_column(7).add("blocks", Tint::kDim);
-  line.to_column(16).add("busy", Tint::kDim).to_column(31).add("staleness", Tint::kDim);
-  line.to_column(44).add("in flight", Tint::kDim).to_column(55).add("memory", Tint::kDim);
-  line.to_column(65).add("state", Tint::kDim);
+  line.to_column(15).add("busy", Tint::kDim).to_column(30).add("staleness", Tint::kDim);
+  line.to_column(42).add("ahead", Tint::kDim).to_column(49).add("in flight", Tint::kDim);
+  line.to_column(59).add("memory", Tint::kDim).to_column(68).add("state", Tint::kDim);
   return line;
 }
 
@@ -125,17 +125,19 @@ Line stage_line(std::size_t stage, const control::NodeStatus& node, const Style&
   if (!node.node().empty()) {
     line.to_column(7).add(blocks_text(node, style.has_unicode));
     const Tint tint = node.busy_ratio() > 0.5 ? Tint::kGreen : Tint::kYellow;
-    line.to_column(16).add(bar(node.busy_ratio(), kBusyCells, style), tint);
+    line.to_column(15).add(bar(node.busy_ratio(), kBusyCells, style), tint);
     line.add(fmt::format(" {:3.0f} %", 100 * node.busy_ratio()));
-    line.to_column(31).add(fmt::format("{:.1f}", node.staleness_mean()));
+    line.to_column(30).add(fmt::format("{:.1f}", node.staleness_mean()));
     line.add(fmt::format(" max {:.0f}", node.staleness_max()), Tint::kDim);
-    line.to_column(44).add(fmt::format("{:5}", node.in_flight()));
-    line.to_column(55).add(in_bytes(node.rss_bytes()));
+    // Cosine of the look-ahead with where the weights went: 1 is a perfect guess.
+    if (node.drift_norm() > 0) line.to_column(42).add(fmt::format("{:.2f}", node.drift_cosine()));
+    line.to_column(49).add(fmt::format("{:5}", node.in_flight()));
+    line.to_column(59).add(in_bytes(node.rss_bytes()));
   }
   const Tint tint = !node.error().empty()        ? Tint::kRed
                     : node.phase() == "training" ? Tint::kPlain
                                                  : Tint::kDim;
-  line.to_column(65).add(condition(node), tint);
+  line.to_column(68).add(condition(node), tint);
   return line;
 }
 

@@ -47,14 +47,6 @@ double update_cost(const config::SwarmConfig& swarm, std::uint64_t parameters) {
   return kUpdateFlop * static_cast<double>(parameters) / tokens;
 }
 
-// Micro-batches that a stage holds at most.
-std::uint64_t in_flight(const config::SwarmConfig& swarm, std::uint32_t stage) {
-  if (swarm.method.name == "1f1b") return swarm.stages - stage;
-  if (swarm.method.name == "gpipe") return config::accumulate_of(swarm);
-  const std::uint64_t window = swarm.run.window == 0 ? swarm.stages : swarm.run.window;
-  return window > stage ? window - stage : 1;
-}
-
 }  // namespace
 
 std::uint64_t count_parameters(const config::SwarmConfig& swarm) {
@@ -101,7 +93,9 @@ RunNeeds estimate_needs(const config::SwarmConfig& swarm,
       kept += 2 * std::uint64_t{4} * swarm.run.batch * swarm.run.context * swarm.model.vocabulary;
     }
     const std::uint64_t memory =
-        kProcessBytes + kStateCopies * 4 * parameters + kept * in_flight(swarm, stage);
+        kProcessBytes + kStateCopies * 4 * parameters +
+        // A window that is found is about the number of stages on links as near as these.
+        kept * config::in_flight_at_most(swarm, stage, swarm.stages);
     needs.stage_memory_bytes = std::max(needs.stage_memory_bytes, memory);
     needs.memory_bytes += memory;
   }

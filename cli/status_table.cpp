@@ -100,6 +100,7 @@ Json status_json(const control::NodeStatus& node) {
   json["drawn"] = node.drawn();
   json["applied"] = node.applied();
   json["in_flight"] = node.in_flight();
+  json["awaiting_gradient"] = node.awaiting_gradient();
   json["window"] = node.window();
   json["window_reason"] = node.window_reason();
   json["kept_gradients"] = node.kept_gradients();
@@ -107,6 +108,11 @@ Json status_json(const control::NodeStatus& node) {
   json["weight_versions"] = node.weight_versions();
   json["staleness_mean"] = node.staleness_mean();
   json["staleness_max"] = node.staleness_max();
+  json["staleness_histogram"] = Json::array();
+  for (const std::uint64_t count : node.staleness_histogram())
+    json["staleness_histogram"].push_back(count);
+  json["drift_cosine"] = node.drift_cosine();
+  json["drift_norm"] = node.drift_norm();
   json["busy"] = node.busy_ratio();
   json["compute_seconds"] = node.compute_seconds();
   json["compute_cpu_seconds"] = node.compute_cpu_seconds();

@@ -8,18 +8,21 @@ namespace {
 
 // Rates: tuned on small models (docs/method.md, "What was measured").
 constexpr std::array kMethods{
-    Method{"nesterov", false, false, 6e-4,
+    Method{"nesterov", false, false, false, 6e-4,
            "NAdam, newest weights, corrected for the measured delay"},
-    Method{"nesterov-muon", false, false, 1e-2,
+    Method{"nesterov-muon", false, false, false, 1e-2,
            "orthogonalised momentum and a look-ahead, newest weights"},
-    Method{"nesterov-stash", false, false, 6e-4, "NAdam on the forward's own weights (stashed)"},
-    Method{"paci", false, true, 1e-3, "AdamW, newest weights, an update every K ≥ delay"},
-    Method{"pipedream", false, false, 3e-4, "AdamW on the forward's own weights (stashed)"},
-    Method{"pipemare", false, false, 3e-4, "AdamW, newest weights, learning rate corrected"},
-    Method{"2bw", false, true, 3e-4, "AdamW on the version of the group before (two versions)"},
-    Method{"async", false, false, 3e-4, "AdamW, newest weights, no correction: a baseline"},
-    Method{"gpipe", true, true, 3e-3, "AdamW, synchronous: an update every M, after a flush"},
-    Method{"1f1b", true, true, 3e-3, "as gpipe, with backwards as early as they can be"},
+    Method{"nesterov-stash", false, false, false, 6e-4,
+           "NAdam on the forward's own weights (stashed)"},
+    Method{"paci", false, true, true, 1e-3, "AdamW, newest weights, an update every K ≥ delay"},
+    Method{"pipedream", false, false, false, 3e-4, "AdamW on the forward's own weights (stashed)"},
+    Method{"pipemare", false, false, false, 3e-4, "AdamW, newest weights, learning rate corrected"},
+    Method{"2bw", false, true, false, 3e-4,
+           "AdamW on the version of the group before (two versions)"},
+    Method{"async", false, false, false, 3e-4, "AdamW, newest weights, no correction: a baseline"},
+    Method{"gpipe", true, true, false, 3e-3,
+           "AdamW, synchronous: an update every M, after a flush"},
+    Method{"1f1b", true, true, false, 3e-3, "as gpipe, with backwards as early as they can be"},
 };
 
 constexpr auto kMethodNames = [] {

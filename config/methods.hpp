@@ -12,8 +12,9 @@ namespace brigade::config {
 struct Method {
   std::string_view name;
   bool is_synchronous = false;  // groups of `accumulate`, a flush, one update
-  bool has_groups = false;   // updates cover P micro-batches where swarm.toml says "auto", else 1
-  double learning_rate = 0;  // peak, where swarm.toml says "auto"
+  bool has_groups = false;     // updates cover P micro-batches where swarm.toml says "auto", else 1
+  bool groups_follow = false;  // and as many as the measured delay where that is larger
+  double learning_rate = 0;    // peak, where swarm.toml says "auto"
   std::string_view meaning;
 };
 

@@ -87,7 +87,7 @@ const std::array kOptions{
         [](SwarmConfig& c) { return Field(&c.method.name); }},
     OptionOf<SwarmConfig>{
         {"method.accumulate", "--accumulate", Whole{0, limits::kMaxAccumulate, "auto"},
-         "micro-batches an update (K, M); auto: 1, P for methods in groups"},
+         "micro-batches an update (K, M); auto: 1, P in groups, paci's grow"},
         [](SwarmConfig& c) { return Field(&c.method.accumulate); }},
     OptionOf<SwarmConfig>{{"method.tau", "--tau", WordOrNumber{kTauWords, {0, kMaxTau}},
                            "staleness that corrections use, updates"},
@@ -221,6 +221,19 @@ Result<SwarmConfig> parse_swarm_config(const std::string& text, const std::strin
 std::uint32_t accumulate_of(const SwarmConfig& config) {
   if (config.method.accumulate > 0) return config.method.accumulate;
   return method_of(config).has_groups ? std::max(config.stages, 1U) : 1;
+}
+
+bool accumulate_follows(const SwarmConfig& config) {
+  return config.method.accumulate == 0 && method_of(config).groups_follow;
+}
+
+std::uint32_t in_flight_at_most(const SwarmConfig& config, std::uint32_t stage,
+                                std::uint32_t found_window) {
+  if (config.method.name == "1f1b") return config.stages - stage;
+  if (method_of(config).is_synchronous) return accumulate_of(config);
+  if (config.run.lock_step) return config.stages - stage;
+  const std::uint32_t window = config.run.window > 0 ? config.run.window : found_window;
+  return window > stage ? window - stage : 1;
 }
 
 double learning_rate_of(const SwarmConfig& config) {

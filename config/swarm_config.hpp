@@ -86,6 +86,11 @@ struct SwarmConfig {
 
 /// Micro-batches an update: what is set, or P where the method works in groups, else 1.
 std::uint32_t accumulate_of(const SwarmConfig& config);
+/// Whether that is where K begins: it grows with the measured delay.
+bool accumulate_follows(const SwarmConfig& config);
+/// Micro-batches that `stage` holds at most; `found_window` stands for a window that is found.
+std::uint32_t in_flight_at_most(const SwarmConfig& config, std::uint32_t stage,
+                                std::uint32_t found_window);
 /// The peak rate: what is set, or the method's own.
 double learning_rate_of(const SwarmConfig& config);
 

@@ -30,6 +30,7 @@ struct BackwardTask {
 };
 struct UpdateTask {
   stage::UpdateOrder order;
+  Version version;  // before the update
 };
 struct SnapshotTask {
   swarm::CheckpointId checkpoint;

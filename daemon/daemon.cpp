@@ -22,6 +22,7 @@ namespace asio = boost::asio;
 
 namespace {
 
+constexpr std::uint64_t kStalenessInterval = 60;  // seconds of training from log line to log line
 // A service manager waits 15 s between SIGTERM and SIGKILL; the rest is for writing the last files.
 constexpr Duration kStopDeadline = std::chrono::seconds{12};
 // Whoever would wait for an orphan is gone: others may need its cores and its port.
@@ -225,6 +226,8 @@ void Daemon::await_eof() {
 void Daemon::every_second() {
   journal_->sample(core_now(), engine_.counters().busy_seconds);
   const swarm::Status core = driver_->status();
+  if (core.phase == swarm::Phase::kTraining && ++training_seconds_ % kStalenessInterval == 0)
+    journal_->log_staleness(core, engine_.counters());
   if (!supervisor_.is_ready()) supervisor_.extend_start(kStartExtension);
   supervisor_.status(fmt::format("stage {}/{}: {}, micro-batch {}{}", slice_.stage, slice_.stages,
                                  swarm::to_string(core.phase), core.position,
@@ -313,6 +316,7 @@ void Daemon::leave() {
   if (core.phase == swarm::Phase::kOver && core.in_flight == 0 && core.kept_gradients == 0 &&
       left > 0)
     spdlog::error("payloads never released count={} bytes={}", left, driver_->payloads().bytes());
+  if (core.version.value() > 0) journal_->log_staleness(core, engine_.counters());
   driver_->halt();
   second_timer_.cancel();
   watchdog_timer_.cancel();

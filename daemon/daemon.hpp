@@ -115,6 +115,7 @@ class Daemon {
 
   bool is_told_to_stop_ = false;
   bool is_leaving_ = false;
+  std::uint64_t training_seconds_ = 0;
   std::optional<Error> failure_;
 };
 

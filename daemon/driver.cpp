@@ -217,10 +217,11 @@ void Driver::carry_out(const swarm::RunBackward& action) {
 }
 
 void Driver::carry_out(const swarm::RunUpdate& action) {
-  parts_.engine.submit(UpdateTask{{.update = action.version.value(),
+  parts_.engine.submit(UpdateTask{{.update = action.place,
                                    .microbatches = action.microbatches,
                                    .delay_microbatches = action.delay_microbatches,
-                                   .staleness_updates = action.staleness_updates}});
+                                   .staleness_updates = action.staleness_updates},
+                                  action.version});
 }
 
 void Driver::carry_out(const swarm::RunSnapshot& action) {

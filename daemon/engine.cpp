@@ -81,12 +81,19 @@ void Engine::measure(const stage::Stage& stage, std::chrono::steady_clock::durat
   cpu_ns_ = thread_cpu_ns();
   kept_bytes_ = stage.kept_bytes();
   weight_versions_ = std::max(weight_versions_.load(), stage.weight_versions());
+  const stage::Drift drift = stage.drift();
+  drift_cosine_ = drift.cosine;
+  drift_norm_ = drift.norm;
 }
 
 EngineCounters Engine::counters() const {
   constexpr double kNanosecond = 1e-9;
-  return {static_cast<double>(busy_ns_) * kNanosecond, static_cast<double>(cpu_ns_) * kNanosecond,
-          kept_bytes_, weight_versions_};
+  return {static_cast<double>(busy_ns_) * kNanosecond,
+          static_cast<double>(cpu_ns_) * kNanosecond,
+          kept_bytes_,
+          weight_versions_,
+          drift_cosine_,
+          drift_norm_};
 }
 
 void Engine::stop() {

@@ -34,6 +34,8 @@ struct EngineCounters {
   double cpu_seconds = 0;  // the compute thread's own, by the CPU's clock
   std::uint64_t kept_bytes = 0;
   std::uint32_t weight_versions = 0;  // the most ever seen
+  double drift_cosine = 0;            // stage::Drift
+  double drift_norm = 0;
 };
 
 class Engine {
@@ -67,6 +69,8 @@ class Engine {
   std::atomic<std::uint64_t> cpu_ns_{0};
   std::atomic<std::uint64_t> kept_bytes_{0};
   std::atomic<std::uint32_t> weight_versions_{0};
+  std::atomic<double> drift_cosine_{0};
+  std::atomic<double> drift_norm_{0};
 
   std::unique_ptr<StageWorker> worker_;  // touched by the compute thread alone
   std::thread thread_;

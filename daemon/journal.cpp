@@ -2,11 +2,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <fstream>
+#include <span>
 #include <utility>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include "daemon/log.hpp"
 
 namespace brigade::daemon {
@@ -28,6 +31,13 @@ double mean_loss(const swarm::LossSum& loss) {
   return loss.tokens == 0 ? 0 : loss.nats / loss.tokens;
 }
 
+/// Without the empty places behind the largest.
+std::span<const std::uint64_t> counted_places(const swarm::StalenessHistogram& histogram) {
+  const auto last = std::find_if(histogram.rbegin(), histogram.rend(),
+                                 [](std::uint64_t count) { return count > 0; });
+  return {histogram.begin(), last.base()};
+}
+
 void fill_core(NodeStatus& out, const swarm::Status& core) {
   out.set_phase(swarm::to_string(core.phase));
   out.set_waiting_for(core.is_computing ? "" : core.waiting_for);
@@ -36,10 +46,13 @@ void fill_core(NodeStatus& out, const swarm::Status& core) {
   out.set_drawn(core.drawn);
   out.set_applied(core.applied);
   out.set_in_flight(core.in_flight);
+  out.set_awaiting_gradient(core.awaiting_gradient);
   out.set_kept_gradients(core.kept_gradients);
   out.set_updates(core.version.value());
   out.set_staleness_mean(core.staleness_mean);
   out.set_staleness_max(core.staleness_max);
+  const auto counted = counted_places(core.staleness_histogram);
+  out.mutable_staleness_histogram()->Assign(counted.begin(), counted.end());
   out.set_window(core.window);
   out.set_window_reason(core.window_reason);
   out.set_repeats(core.repeats);
@@ -96,6 +109,8 @@ NodeStatus Journal::status(const JournalView& view, TimePoint now) {
   out.set_compute_seconds(view.engine.busy_seconds);
   out.set_compute_cpu_seconds(view.engine.cpu_seconds);
   out.set_weight_versions(view.engine.weight_versions);
+  out.set_drift_cosine(view.engine.drift_cosine);
+  out.set_drift_norm(view.engine.drift_norm);
   out.set_rss_bytes(resident_bytes());
   out.set_stash_bytes(view.engine.kept_bytes + view.payload_bytes);
   out.set_bytes_sent(view.transport.bytes_sent);
@@ -107,6 +122,15 @@ NodeStatus Journal::status(const JournalView& view, TimePoint now) {
   out.set_seconds(std::chrono::duration<double>(now - started_).count());
   out.set_error(error_);
   return out;
+}
+
+void Journal::log_staleness(const swarm::Status& core, const EngineCounters& engine) {
+  spdlog::info(
+      "staleness updates={} mean={:.2f} max={:.0f} histogram={} drift_cosine={:.3f} "
+      "drift_norm={:.3g} gradient_norm={:.2f}",
+      core.version.value(), core.staleness_mean, core.staleness_max,
+      fmt::join(counted_places(core.staleness_histogram), ","), engine.drift_cosine,
+      engine.drift_norm, newest_update_.gradient_norm);
 }
 
 Journal::Event Journal::on(const swarm::PhaseChanged& report) {
@@ -125,6 +149,7 @@ Journal::Event Journal::on(const swarm::PhaseChanged& report) {
 
 Journal::Event Journal::on(const swarm::StepReported& report) {
   newest_loss_ = mean_loss(report.loss);
+  stability_.on_loss(newest_loss_);
   tokens_ += report.loss.tokens;
   tokens_rate_.sample(now_, static_cast<double>(tokens_));
   spdlog::debug("step position={} id={} loss={:.4f}", report.position, to_string(report.id),
@@ -202,7 +227,8 @@ Journal::Event Journal::on(const UpdateApplied& report) {
   newest_update_ = report.report;
   spdlog::trace("update version={} lr={:.3e} gradient_norm={:.3f}", report.version.value(),
                 report.report.learning_rate, report.report.gradient_norm);
-  return std::nullopt;
+  const auto unstable = stability_.on_update(report.report.gradient_norm);
+  return unstable ? warn(*unstable) : std::nullopt;
 }
 
 Journal::Event Journal::on(const CheckpointChanged& report) {

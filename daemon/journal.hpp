@@ -13,6 +13,7 @@
 #include "daemon/engine.hpp"
 #include "daemon/rate.hpp"
 #include "daemon/report.hpp"
+#include "daemon/stability_watch.hpp"
 #include "daemon/transport.hpp"
 #include "swarm/node.hpp"
 
@@ -48,6 +49,8 @@ class Journal {
   control::v1::NodeStatus status(const JournalView& view, TimePoint now);
   /// Feeds the busy meter; call about once a second.
   void sample(TimePoint now, double busy_seconds) { busy_.sample(now, busy_seconds); }
+  /// One line with all that is measured of it.
+  void log_staleness(const swarm::Status& core, const EngineCounters& engine);
 
  private:
   using Event = std::optional<control::v1::WatchEvent>;
@@ -75,6 +78,7 @@ class Journal {
   std::string error_;
   RateMeter tokens_rate_;
   RateMeter busy_;
+  StabilityWatch stability_;
 };
 
 }  // namespace brigade::daemon

@@ -150,6 +150,7 @@ swarm::Options to_core_options(const config::SwarmConfig& swarm, const NodeId& s
           .lock_step = swarm.run.lock_step,
           .window = swarm.run.window,
           .accumulate = config::accumulate_of(swarm),
+          .accumulate_follows = config::accumulate_follows(swarm),
           .steps = swarm.run.steps,
           .checkpoint_every = checkpoint_every(swarm.run),
           .keep_checkpoints = swarm.run.keep_checkpoints,
@@ -215,12 +216,7 @@ SwarmId to_swarm_id(const config::SwarmConfig& swarm) {
 }
 
 std::uint32_t in_flight_at_most(const config::SwarmConfig& swarm, std::uint32_t stage) {
-  if (swarm.method.name == "1f1b") return swarm.stages - stage;
-  if (is_synchronous(swarm)) return config::accumulate_of(swarm);
-  if (swarm.run.lock_step) return swarm.stages - stage;
-  const std::uint32_t window =
-      swarm.run.window > 0 ? swarm.run.window : swarm::most_found_window(swarm.stages);
-  return window > stage ? window - stage : 1;
+  return config::in_flight_at_most(swarm, stage, swarm::most_found_window(swarm.stages));
 }
 
 }  // namespace brigade::daemon

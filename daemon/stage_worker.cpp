@@ -153,7 +153,7 @@ ComputeOutcome StageWorker::backward(const BackwardTask& task) {
 ComputeOutcome StageWorker::update(const UpdateTask& task) {
   const auto report = stage_->update(task.order);
   if (report.has_error()) return FailedOutcome{report.error()};
-  return UpdateOutcome{Version(task.order.update + 1), *report};
+  return UpdateOutcome{Version(task.version.value() + 1), *report};
 }
 
 ComputeOutcome StageWorker::snapshot(const SnapshotTask& task) {

@@ -15,7 +15,7 @@ std::string describe(const Scenario& scenario) {
   std::snprintf(
       text, sizeof text,
       "%s: %s\n"
-      "  %u stages, %llu steps, window %u, %s%s, %u micro-batches an update\n"
+      "  %u stages, %llu steps, window %u, %s%s, %u micro-batches an update%s\n"
       "  checkpoint every %llu, keep %u, eval every %llu (%u batches, %u at the end)\n"
       "  deadlines: receipt %.0f ms, gradient %.0f ms, pause up to %.0f ms, beacon %.0f ms\n"
       "  link: latency %.3f ms, loss %.3f, duplicates %.3f; device: forward %.3f ms, reject %.3f\n"
@@ -23,6 +23,7 @@ std::string describe(const Scenario& scenario) {
       scenario.name.c_str(), scenario.about.c_str(), scenario.stages,
       static_cast<unsigned long long>(options.steps), options.window, name_of(options.schedule),
       options.lock_step ? " in lock-step" : "", options.accumulate,
+      options.accumulate_follows ? " or as many as are late" : "",
       static_cast<unsigned long long>(options.checkpoint_every), options.keep_checkpoints,
       static_cast<unsigned long long>(options.eval_every), options.eval_batches,
       options.final_eval_batches, ms(options.receipt_deadline), ms(options.gradient_deadline),

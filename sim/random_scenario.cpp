@@ -14,6 +14,7 @@ using std::chrono::seconds;
 
 constexpr std::uint64_t kSalt = 0x5ce9a210;
 constexpr std::uint64_t kLinksSalt = 0x5ce9a211;
+constexpr std::uint64_t kGroupsSalt = 0x5ce9a212;
 
 Duration between(Random& random, Duration low, Duration high) {
   const auto width = static_cast<std::uint64_t>((high - low).count());
@@ -154,6 +155,15 @@ void draw_changing_links(std::uint64_t seed, Scenario& scenario) {
        between(random, milliseconds{100}, seconds{4}), 1 + 9 * random.uniform()});
 }
 
+/// Updates that cover more micro-batches where gradients are later; drawn apart, for the same
+/// reason.
+void draw_groups(std::uint64_t seed, Scenario& scenario) {
+  Random random(mix_seed(seed, kGroupsSalt));
+  swarm::Options& options = scenario.options;
+  const bool may_follow = options.schedule == swarm::Schedule::kAsync && !options.lock_step;
+  options.accumulate_follows = may_follow && random.chance(0.25);
+}
+
 }  // namespace
 
 Scenario random_scenario(std::uint64_t seed) {
@@ -175,6 +185,7 @@ Scenario random_scenario(std::uint64_t seed) {
   }
   scenario.bound = std::chrono::minutes{30};
   draw_changing_links(seed, scenario);
+  draw_groups(seed, scenario);
   return scenario;
 }
 

@@ -111,6 +111,13 @@ std::vector<Scenario> schedules() {
   accumulate.options.accumulate = 4;
   list.push_back(accumulate);
 
+  Scenario follows =
+      line("accumulate-follows", "updates of 6 micro-batches, or as many as are late", 6, 300);
+  follows.options.accumulate = 6;
+  follows.options.accumulate_follows = true;
+  follows.options.window = 24;
+  list.push_back(follows);
+
   Scenario lock_accumulate = line("lock-step-accumulate", "lock-step with updates of 4", 4, 52);
   lock_accumulate.options.lock_step = true;
   lock_accumulate.options.accumulate = 4;

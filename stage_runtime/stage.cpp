@@ -16,6 +16,7 @@
 #include "stage_runtime/arena.hpp"
 #include "stage_runtime/checkpoint.hpp"
 #include "stage_runtime/codec.hpp"
+#include "stage_runtime/drift_probe.hpp"
 #include "stage_runtime/initial_weights.hpp"
 #include "stage_runtime/method/method.hpp"
 #include "stage_runtime/optim/optimizer.hpp"
@@ -69,7 +70,8 @@ class LocalStage final : public Stage {
                   options.method.accumulate),
         gradients_(ModelTensors::view(layout_, options.slice, arena_.gradients)),
         optimizer_(Optimizer::make(options.method, optimizer_of(method, options.method), layout_,
-                                   arena_, *device_)) {}
+                                   arena_, *device_)),
+        probe_(arena_.weights) {}
 
   Result<ForwardResult> forward(const MicrobatchId& id, const Encoded& activation,
                                 std::span<const std::int32_t> tokens, bool keeps,
@@ -78,7 +80,7 @@ class LocalStage final : public Stage {
                          std::span<const std::int32_t> tokens, const Encoded& gradient,
                          Codec answer) override;
   Result<UpdateReport> update(const UpdateOrder& order) override;
-  void forget(const MicrobatchId& id) override { kept_.erase(id); }
+  void forget(const MicrobatchId& id) override;
   void forget_all() override;
 
   SnapshotPtr snapshot() const override;
@@ -90,6 +92,7 @@ class LocalStage final : public Stage {
   std::uint64_t state_bytes() const override { return (1 + kMoments) * param_bytes(); }
   std::uint64_t kept_bytes() const override;
   std::uint32_t weight_versions() const override { return versions_.count(); }
+  Drift drift() const override { return probe_.drift(); }
   std::string device() const override { return device_->description(); }
 
  private:
@@ -108,6 +111,9 @@ class LocalStage final : public Stage {
   Rounding gradient_rounding(const MicrobatchId& id) const;
   bool keeps_activations() const;
   Result<> keep(const MicrobatchId& id, Kept kept);
+  template <class Body>
+  Result<SliceOutput> forward_ahead(const Body& body);
+  void follow(const MicrobatchId& id);
   /// What the backward of `id` reads: kept since the forward, or computed again from its input.
   Result<Kept> take_kept(const MicrobatchId& id, const Encoded& input,
                          std::span<const std::int32_t> tokens);
@@ -125,6 +131,7 @@ class LocalStage final : public Stage {
   ModelTensors gradients_;
   std::unique_ptr<Optimizer> optimizer_;
   OptimizerCounters counters_;
+  DriftProbe probe_;
   std::unordered_map<MicrobatchId, Kept> kept_;
 };
 
@@ -175,6 +182,24 @@ Result<> LocalStage::keep(const MicrobatchId& id, Kept kept) {
   return {};
 }
 
+/// `body` reads the weights where the optimiser looks ahead to; however it ends, they come back.
+template <class Body>
+Result<SliceOutput> LocalStage::forward_ahead(const Body& body) {
+  BRIGADE_TRY(optimizer_->look_ahead(counters_));
+  Result<SliceOutput> output =
+      guarded(options_.slice, "forward", [&]() -> Result<SliceOutput> { return body(); });
+  BRIGADE_TRY(optimizer_->look_back(counters_));
+  return output;
+}
+
+/// Without a flush, what moves the weights between this forward and its backward is of interest.
+void LocalStage::follow(const MicrobatchId& id) {
+  if (method_.update == UpdatePolicy::kFlush || counters_.steps == 0) return;
+  probe_.on_forward(id, [this](std::int64_t stride) {
+    return optimizer_->momentum_direction(counters_, stride);
+  });
+}
+
 Result<ForwardResult> LocalStage::forward(const MicrobatchId& id, const Encoded& activation,
                                           std::span<const std::int32_t> tokens, bool keeps,
                                           Codec answer) {
@@ -185,11 +210,16 @@ Result<ForwardResult> LocalStage::forward(const MicrobatchId& id, const Encoded&
     if (keeps) kept.weights = versions_.take_for_forward();
     if (keeps && keeps_activations()) kept.saved.emplace();
     const ModelTensors& weights = kept.weights != nullptr ? *kept.weights : versions_.newest();
-    // An evaluation judges the weights where they are.
-    if (keeps) BRIGADE_TRY(optimizer_->look_ahead(counters_));
-    const SliceOutput output = slice_forward(weights, options_.slice, batch.shape, input,
-                                             kept.saved.has_value() ? &*kept.saved : nullptr);
-    if (keeps) BRIGADE_TRY(optimizer_->look_back(counters_));
+    SliceSaved* const saved = kept.saved.has_value() ? &*kept.saved : nullptr;
+    SliceOutput output;
+    if (keeps) {
+      follow(id);
+      BRIGADE_ASSIGN(output, forward_ahead([&] {
+                       return slice_forward(weights, options_.slice, batch.shape, input, saved);
+                     }));
+    } else {  // an evaluation judges the weights where they are
+      output = slice_forward(weights, options_.slice, batch.shape, input, nullptr);
+    }
     if (kept.saved.has_value() || kept.weights != nullptr) BRIGADE_TRY(keep(id, std::move(kept)));
 
     ForwardResult result;
@@ -225,6 +255,7 @@ Result<Bytes> LocalStage::backward(const MicrobatchId& id, const Encoded& input,
                                    std::span<const std::int32_t> tokens, const Encoded& gradient,
                                    Codec answer) {
   return guarded(options_.slice, "backward", [&]() -> Result<Bytes> {
+    probe_.on_backward(id);
     BRIGADE_ASSIGN(Kept kept, take_kept(id, input, tokens));
     at::Tensor output_gradient;
     if (!options_.slice.is_tail()) {
@@ -286,8 +317,14 @@ Result<UpdateReport> LocalStage::update(const UpdateOrder& order) {
   });
 }
 
+void LocalStage::forget(const MicrobatchId& id) {
+  kept_.erase(id);
+  probe_.forget(id);
+}
+
 void LocalStage::forget_all() {
   kept_.clear();
+  probe_.forget_all();
   versions_.forget_all();
   const c10::InferenceMode no_autograd;
   arena_.gradients.zero_();

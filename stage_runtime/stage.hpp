@@ -123,6 +123,14 @@ struct UpdateReport {
   double gradient_norm = 0;  // of the mean gradient, before clipping
 };
 
+/// How the weights moved between the forward and the backward of a micro-batch, running means
+/// (arXiv 2505.01099, the discrepancy of the weights). Of an even sample of the weights.
+struct Drift {
+  double cosine = 0;          // between the change and the momentum's step at the forward
+  double norm = 0;            // L2 of the change, scaled to the whole stage
+  std::uint64_t samples = 0;  // micro-batches that it was measured on; 0: never stale yet
+};
+
 /// A copy of everything that a checkpoint holds: flat fp32 buffers and counters.
 struct Snapshot;  // opaque; write_snapshot() is thread-safe against the stage
 using SnapshotPtr = std::shared_ptr<const Snapshot>;
@@ -175,6 +183,7 @@ class Stage {
   virtual std::uint64_t state_bytes() const = 0;  // gradients and moments
   virtual std::uint64_t kept_bytes() const = 0;   // activations kept for micro-batches in flight
   virtual std::uint32_t weight_versions() const = 0;
+  virtual Drift drift() const = 0;
   virtual std::string device() const = 0;  // "cpu", "cuda:0 (NVIDIA …)"
 };
 

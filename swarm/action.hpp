@@ -44,6 +44,9 @@ struct RunUpdate {
   std::uint32_t microbatches = 1;  // accumulated: the gradient is their mean
   double delay_microbatches = 0;   // δ, running mean of this stage's own micro-batches
   double staleness_updates = 0;    // τ, the same in updates
+  /// Place in the schedules: `version`; where K grows, the updates that K would have made of as
+  /// many micro-batches.
+  std::uint64_t place = 0;
 };
 /// Copies weights, moments and counters in memory, right after an update; the disk comes later.
 struct RunSnapshot {

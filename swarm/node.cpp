@@ -432,6 +432,7 @@ Status Node::Impl::status() const {
   status.version = workbench_.version();
   status.staleness_mean = workbench_.meter().staleness_updates();
   status.staleness_max = workbench_.meter().staleness_max();
+  status.staleness_histogram = workbench_.meter().histogram();
   if (shared_.is_head()) {
     status.window = helm_.window();
     status.window_smoothed = helm_.window_smoothed();

@@ -27,6 +27,7 @@
 #include "swarm/action.hpp"
 #include "swarm/event.hpp"
 #include "swarm/options.hpp"
+#include "swarm/staleness_meter.hpp"
 
 namespace brigade::swarm {
 
@@ -49,8 +50,9 @@ struct Status {
   std::uint32_t awaiting_gradient = 0;  // of those: forwarded here, gradient not here yet
   std::uint32_t kept_gradients = 0;     // applied here, not yet acknowledged by the stage before
   Version version;
-  double staleness_mean = 0;       // running mean, in updates
-  double staleness_max = 0;        // largest single value of this epoch
+  double staleness_mean = 0;  // running mean, in updates
+  double staleness_max = 0;   // largest single value of this epoch
+  StalenessHistogram staleness_histogram{};
   std::uint32_t window = 0;        // at the head of an asynchronous schedule; else 0
   double window_smoothed = 0;      // its mean over the last hundred micro-batches or so
   const char* window_reason = "";  // a literal: why it is what it is

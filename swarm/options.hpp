@@ -55,7 +55,8 @@ struct Options {
   /// kAsync: micro-batches in flight at the head, 1 … kMaxWindow; 0: the head finds the smallest
   /// that keeps the slowest stage busy, beginning with `stages`. Lock-step has a window of its own.
   std::uint32_t window = 1;
-  std::uint32_t accumulate = 1;  // micro-batches an update: K, and M of groups
+  std::uint32_t accumulate = 1;     // micro-batches an update: K, and M of groups
+  bool accumulate_follows = false;  // kAsync: K of a stage grows to its measured delay
 
   std::uint64_t steps = 0;  // micro-batches to draw in the whole run; 0: without end
   std::uint64_t checkpoint_every =

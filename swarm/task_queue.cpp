@@ -36,7 +36,6 @@ Slot TaskQueue::Lane::take(std::size_t i) {
 TaskQueue::TaskQueue(const Options& options)
     : schedule_(options.schedule),
       lock_step_(options.lock_step && options.schedule == Schedule::kAsync),
-      accumulate_(options.accumulate),
       delay_(options.stages - 1 - options.stage.value()) {}
 
 void TaskQueue::restart() {
@@ -136,10 +135,9 @@ void TaskQueue::on_forgotten() {
   --forwarded_;
 }
 
-bool TaskQueue::is_update_due(std::uint32_t accumulated) const {
+bool TaskQueue::is_update_due(std::uint32_t accumulated, std::uint32_t wanted) const {
   if (accumulated == 0) return false;
-  if (is_synchronous(schedule_)) return is_group_applied();
-  return accumulated >= accumulate_;
+  return is_synchronous(schedule_) ? is_group_applied() : accumulated >= wanted;
 }
 
 bool TaskQueue::is_forward_turn() const {

@@ -45,7 +45,8 @@ class TaskQueue {
   void on_forwarded();               // a training micro-batch, for the first time
   void on_forgotten();               // one of those is forgotten
   void on_applied() { ++applied_; }  // its backward is done
-  bool is_update_due(std::uint32_t accumulated) const;
+  /// `wanted`: micro-batches that an update covers, where no group says so.
+  bool is_update_due(std::uint32_t accumulated, std::uint32_t wanted) const;
   /// The head may draw a training micro-batch in this turn.
   bool is_forward_turn() const;
 
@@ -78,7 +79,6 @@ class TaskQueue {
 
   Schedule schedule_;
   bool lock_step_;
-  std::uint32_t accumulate_;
   std::uint64_t delay_;  // δ = P−1−i
   Lane forwards_;
   Lane backwards_;

@@ -69,12 +69,19 @@ bool Workbench::is_update_due() const {
   if (accumulated_ == 0) return false;
   const auto& final_count = shared_.epoch.final_count;
   const bool is_last = final_count && shared_.ledger.watermark() >= *final_count;
-  return is_winding_up_ || is_last || shared_.tasks.is_update_due(accumulated_);
+  return is_winding_up_ || is_last ||
+         shared_.tasks.is_update_due(accumulated_, meter_.microbatches_an_update());
 }
 
 void Workbench::begin_update() {
-  begin(Task::kUpdate,
-        RunUpdate{version_, accumulated_, meter_.delay_microbatches(), meter_.staleness_updates()});
+  begin(Task::kUpdate, RunUpdate{version_, accumulated_, meter_.delay_microbatches(),
+                                 meter_.staleness_updates(), schedule_place()});
+}
+
+std::uint64_t Workbench::schedule_place() const {
+  if (!shared_.options.accumulate_follows) return version_.value();
+  const std::uint64_t applied = shared_.epoch.from.position + shared_.ledger.counts().applied;
+  return (applied - 1) / shared_.options.accumulate;
 }
 
 void Workbench::begin_snapshot() {

@@ -59,6 +59,7 @@ class Workbench {
   bool end(Task task);
   bool is_update_due() const;
   void begin_update();
+  std::uint64_t schedule_place() const;
   void begin_snapshot();
   void begin_forward(Slot slot);
   void begin_backward(Slot slot);

@@ -1,5 +1,7 @@
-// Every backward is in exactly one update, updates follow at once after K backwards, versions count
-// them, and the staleness that an update is corrected by is the measured one.
+// Every backward is in exactly one update, updates follow at once after K backwards (or as many as
+// the measured delay, where K follows it), versions count them, and the staleness that an update is
+// corrected by is the measured one.
+#include <algorithm>
 #include <cmath>
 #include <string>
 #include <variant>
@@ -11,6 +13,7 @@ namespace {
 
 constexpr double kPast = 0.99;  // weight of the past in the running mean (docs/method.md)
 constexpr double kTolerance = 1e-9;
+constexpr double kSettled = 0.05;  // a delay this little above K asks for no more
 
 class UpdateChecker : public Checker {
  public:
@@ -70,10 +73,17 @@ class UpdateChecker : public Checker {
     host.staleness = kPast * host.staleness + (1 - kPast) * static_cast<double>(staleness);
   }
 
+  std::uint64_t due_after(std::uint32_t index) const {
+    const std::uint64_t least = scenario_.options.accumulate;
+    const bool is_async = scenario_.options.schedule == swarm::Schedule::kAsync;
+    if (!scenario_.options.accumulate_follows || !is_async) return least;
+    return std::max(least, static_cast<std::uint64_t>(std::ceil(hosts_[index].delay - kSettled)));
+  }
+
   void check_nothing_owed(std::uint32_t index, const char* what) const {
-    if (shadow_.host(index).pending.size() < scenario_.options.accumulate) return;
+    if (shadow_.host(index).pending.size() < due_after(index)) return;
     report(index, std::string(what) + " was started before the update that is due after " +
-                      std::to_string(scenario_.options.accumulate) + " backwards");
+                      std::to_string(due_after(index)) + " backwards");
   }
 
   void check_update(std::uint32_t index, const swarm::RunUpdate& update) {
@@ -84,7 +94,7 @@ class UpdateChecker : public Checker {
                         std::to_string(update.microbatches) + " micro-batches, but " +
                         std::to_string(facts.pending.size()) + " were run backward");
     }
-    if (facts.pending.size() < scenario_.options.accumulate) host.ended_early = true;
+    if (facts.pending.size() < due_after(index)) host.ended_early = true;
     if (update.version != facts.version) {
       report(index, "update " + std::to_string(update.version.value()) + " follows version " +
                         std::to_string(facts.version.value()));

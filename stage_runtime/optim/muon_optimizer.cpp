@@ -1,6 +1,7 @@
 #include "stage_runtime/optim/muon_optimizer.hpp"
 
 #include <ATen/ops/stack.h>
+#include <ATen/ops/zeros.h>
 
 #include <algorithm>
 #include <cmath>
@@ -109,6 +110,30 @@ Result<> MuonOptimizer::shift(const OptimizerCounters& counters, double sign) {
                     : device_.moment_shift(weights, part(arena_.moments[0], range), second, rest));
   }
   return device_.refresh_shadow(arena_.weights, arena_.shadow);
+}
+
+at::Tensor MuonOptimizer::momentum_direction(const OptimizerCounters& counters,
+                                             std::int64_t stride) const {
+  const std::int64_t size = arena_.weights.numel();
+  at::Tensor direction = at::zeros({(size + stride - 1) / stride}, arena_.weights.options());
+  for (const Range& range : ranges_) {
+    const std::int64_t from = (range.offset + stride - 1) / stride;
+    const std::int64_t count = (range.offset + range.size + stride - 1) / stride - from;
+    if (count == 0) continue;
+    const auto every = [&](const at::Tensor& buffer) {
+      return buffer.slice(0, from * stride, range.offset + range.size, stride);
+    };
+    const at::Tensor second = every(arena_.moments[1]);
+    // Both are of one scale: a step goes η times either.
+    at::Tensor part = direction.narrow(0, from, count);
+    if (range.is_matrix) {
+      part.copy_(second).neg_();
+    } else {
+      part.copy_(along_moments(every(arena_.moments[0]), second, counters, settings_))
+          .div_(1.0 - counters.beta1_product);
+    }
+  }
+  return direction;
 }
 
 }  // namespace brigade::stage

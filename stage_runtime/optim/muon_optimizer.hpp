@@ -21,6 +21,8 @@ class MuonOptimizer final : public Optimizer {
   Result<> step(const StepSettings& settings, OptimizerCounters& counters) override;
   Result<> look_ahead(const OptimizerCounters& counters) override { return shift(counters, 1); }
   Result<> look_back(const OptimizerCounters& counters) override { return shift(counters, -1); }
+  at::Tensor momentum_direction(const OptimizerCounters& counters,
+                                std::int64_t stride) const override;
 
  private:
   /// Contiguous elements of the flat buffers that are treated alike.

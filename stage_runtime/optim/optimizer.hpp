@@ -2,6 +2,9 @@
 // knows the parameters by name and shape (Layout), so that a method may treat matrices otherwise.
 #pragma once
 
+#include <ATen/core/Tensor.h>
+
+#include <cstdint>
 #include <memory>
 
 #include "base/result.hpp"
@@ -26,6 +29,17 @@ class Optimizer {
   /// read them where they are.
   virtual Result<> look_ahead(const OptimizerCounters&) { return {}; }
   virtual Result<> look_back(const OptimizerCounters&) { return {}; }
+
+  /// The step that momentum alone would take from here, at every `stride`-th element of the flat
+  /// buffer and up to one positive factor: what the look-ahead counts on. Needs a step before it.
+  virtual at::Tensor momentum_direction(const OptimizerCounters& counters,
+                                        std::int64_t stride) const = 0;
+
+ protected:
+  /// −m/den of Adam's moments, elementwise.
+  static at::Tensor along_moments(const at::Tensor& first, const at::Tensor& second,
+                                  const OptimizerCounters& counters,
+                                  const MethodSettings& settings);
 };
 
 }  // namespace brigade::stage

@@ -21,6 +21,8 @@ RunState running(std::uint32_t stages) {
     node->set_blocks(1);
     node->set_busy_ratio(0.5);
     node->set_staleness_mean(stages - 1 - stage);
+    node->set_drift_norm(0.1);
+    node->set_drift_cosine(0.875);
     node->set_in_flight(stages - stage);
     node->set_rss_bytes(212'000'000);
     run.on_event(0, stage, event);
@@ -57,7 +59,7 @@ TEST_CASE("the view names progress, speed, time left, loss and every stage") {
   CHECK(has_line_with(lines, "53 s left"));
   CHECK(has_line_with(lines, "loss "));
   CHECK(has_line_with(lines, "212 MB"));
-  CHECK(has_line_with(lines, " 3.0 max 0"));
+  CHECK(has_line_with(lines, " 3.0 max 0   0.88 "));
   CHECK(lines.size() == 3 + 5 + 1 + 4);
 }
 

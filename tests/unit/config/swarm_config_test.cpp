@@ -210,6 +210,7 @@ TEST_CASE("every method passes with nothing but its name, and has a rate of its 
     CHECK(check(config).has_value());
     CHECK(learning_rate_of(config) > 0);
     CHECK(accumulate_of(config) == (method.has_groups ? 4 : 1));
+    CHECK(accumulate_follows(config) == (method.name == "paci"));
   }
 }
 

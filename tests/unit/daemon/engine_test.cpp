@@ -28,7 +28,7 @@ TEST_CASE("tasks are carried out in order on a thread of their own, which measur
   CHECK(facts->parameters == 10);
   CHECK(facts->device == "paper");
   for (std::uint64_t update = 0; update < 3; ++update)
-    engine.submit(UpdateTask{{.update = update}});
+    engine.submit(UpdateTask{{.update = update}, Version(update)});
   done.get_future().wait();
   engine.stop();
   CHECK(versions == std::vector{Version(1), Version(2), Version(3)});

@@ -112,6 +112,7 @@ class FakeStage final : public stage::Stage {
   std::uint64_t state_bytes() const override { return 120; }
   std::uint64_t kept_bytes() const override { return static_cast<std::uint64_t>(kept_) * 100; }
   std::uint32_t weight_versions() const override { return 1; }
+  stage::Drift drift() const override { return {0.5, 0.25, 1}; }
   std::string device() const override { return "paper"; }
 
  private:

@@ -177,7 +177,8 @@ TEST_CASE("values of its own that are not finite are a stage's own failure") {
 
 TEST_CASE("an update counts versions, and a restore that fails says why") {
   auto middle = make_worker(1, 3);
-  const auto update = expect<UpdateOutcome>(middle.carry_out(UpdateTask{{.update = 41}}));
+  const auto update =
+      expect<UpdateOutcome>(middle.carry_out(UpdateTask{{.update = 41}, Version(41)}));
   CHECK(update.version == Version(42));
   CHECK(update.report.learning_rate == 0.5);
   const auto failed =

@@ -217,6 +217,41 @@ TEST_CASE("only methods that stash keep older versions, and only while someone n
   CHECK(most_versions("2bw", 4) == 2);
 }
 
+TEST_CASE("the drift of the weights is measured where there is staleness, along the momentum") {
+  for (const char* const method : {"nesterov", "nesterov-muon", "pipedream"}) {
+    CAPTURE(method);
+    StageOptions options = small_stage();
+    options.method.name = method;
+    options.method.warmup_updates = 0;
+    const auto stage = must(Stage::make(options));
+    const auto tokens = random_tokens(options, 1);
+    const auto train = [&](std::uint64_t m) {
+      must(stage->backward(id_of(m), {}, tokens, {}));
+      must(stage->update({.update = m, .microbatches = 1}));
+    };
+    for (std::uint64_t m = 0; m < 8; ++m) {  // one at a time: never stale
+      must(stage->forward(id_of(m), {}, tokens, true));
+      train(m);
+    }
+    CHECK(stage->drift().samples == 0);
+    must(stage->forward(id_of(8), {}, tokens, true));
+    for (std::uint64_t m = 9; m < 20; ++m) {
+      must(stage->forward(id_of(m), {}, tokens, true));
+      train(m - 1);
+    }
+    CHECK(stage->drift().samples > 4);
+    CHECK(stage->drift().norm > 0);
+    // Always the same tokens: the momentum knows where the weights go.
+    CHECK(stage->drift().cosine > 0.8);
+    CHECK(stage->drift().cosine < 1 + 1e-6);
+    const auto before = stage->drift().samples;
+    must(stage->forward(id_of(20), {}, tokens, true));
+    stage->forget_all();
+    train(20);
+    CHECK(stage->drift().samples == before);
+  }
+}
+
 TEST_CASE("settings and devices that can't be are one clear line") {
   const auto refused = [](auto change, ErrorCode code) {
     StageOptions options = small_stage();

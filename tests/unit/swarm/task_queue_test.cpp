@@ -127,11 +127,11 @@ TEST_CASE("gpipe admits one group at a time and updates when all of it is applie
   tasks.on_forwarded();
   CHECK(tasks.take().kind == Kind::kBackward);
   tasks.on_applied();
-  CHECK_FALSE(tasks.is_update_due(1));
+  CHECK_FALSE(tasks.is_update_due(1, 1));
   tasks.on_applied();
-  CHECK(tasks.is_update_due(2));
+  CHECK(tasks.is_update_due(2, 1));
   CHECK(tasks.admit(second, Sequence{3}));
-  CHECK_FALSE(tasks.is_update_due(0));
+  CHECK_FALSE(tasks.is_update_due(0, 1));
 }
 
 TEST_CASE("1f1b holds at most P - i of a group, and a gradient goes before a forward") {
@@ -152,16 +152,15 @@ TEST_CASE("1f1b holds at most P - i of a group, and a gradient goes before a for
   tasks.push_backward(0, entry(0));
   CHECK(tasks.take().kind == Kind::kBackward);
   tasks.on_applied();
-  CHECK_FALSE(tasks.is_update_due(1));
+  CHECK_FALSE(tasks.is_update_due(1, 1));
   CHECK(tasks.take().slot == 2);
 }
 
 TEST_CASE("an update is due when enough is accumulated") {
-  Options options = stage_of(0, 1);
-  options.accumulate = 3;
-  TaskQueue tasks(options);
-  CHECK_FALSE(tasks.is_update_due(2));
-  CHECK(tasks.is_update_due(3));
+  const TaskQueue tasks(stage_of(0, 1));
+  CHECK_FALSE(tasks.is_update_due(2, 3));
+  CHECK(tasks.is_update_due(3, 3));
+  CHECK_FALSE(tasks.is_update_due(0, 0));
 }
 
 }  // namespace brigade::swarm
