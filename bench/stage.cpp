@@ -140,13 +140,13 @@ int main(int argc, char** argv) {
 
   fmt::print("{:34}", "ms a micro-batch, median");
   for (const char* const part : kPartNames) fmt::print("{:>10}", part);
-  fmt::print("{:>10}{:>24}\n", "total", "above nesterov, of total");
+  fmt::print("{:>10}{:>26}\n", "total", "above nesterov, of total");
   const double plain = candidates.front().total();
   for (const Candidate& candidate : candidates) {
     fmt::print("{:34}", candidate.name);
     for (std::size_t part = 0; part < kParts; ++part)
       fmt::print("{:10.2f}", 1e3 * candidate.median(part));
-    fmt::print("{:10.2f}{:22.1f} %\n", 1e3 * candidate.total(),
+    fmt::print("{:10.2f}{:24.1f} %\n", 1e3 * candidate.total(),
                100 * (candidate.total() - plain) / candidate.total());
   }
   return 0;

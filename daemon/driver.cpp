@@ -15,6 +15,14 @@ namespace asio = boost::asio;
 
 namespace {
 
+/// The next task of a training, and what must not come after it.
+bool is_urgent(const swarm::Action& action) {
+  return std::holds_alternative<swarm::RunForward>(action) ||
+         std::holds_alternative<swarm::RunBackward>(action) ||
+         std::holds_alternative<swarm::RunUpdate>(action) ||
+         std::holds_alternative<swarm::Forget>(action);
+}
+
 Codec agreed_codec(const Transport& transport, const NodeId& peer) {
   for (const LinkInfo& link : transport.links())
     if (link.peer.id == peer) return link.codec;
@@ -50,10 +58,27 @@ void Driver::handle(const swarm::Event& event) {
   pump();
 }
 
+/// The compute thread waits for its next task, and a send frames, encrypts and writes before it
+/// comes back: so tasks go first. They keep their order among each other, and so does everything
+/// else.
 void Driver::pump() {
-  while (const auto action = node_.poll_action())
-    std::visit([this](const auto& one) { carry_out(one); }, *action);
+  while (auto action = node_.poll_action()) {
+    if (is_urgent(*action)) {
+      carry_out(*action);
+    } else {
+      later_.push_back(std::move(*action));
+    }
+  }
+  while (!later_.empty()) {
+    const swarm::Action action = std::move(later_.front());
+    later_.pop_front();
+    carry_out(action);
+  }
   arm_timer();
+}
+
+void Driver::carry_out(const swarm::Action& action) {
+  std::visit([this](const auto& one) { carry_out(one); }, action);
 }
 
 void Driver::arm_timer() {

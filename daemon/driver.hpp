@@ -13,6 +13,7 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
+#include <deque>
 #include <functional>
 #include <map>
 #include <optional>
@@ -73,6 +74,7 @@ class Driver {
   void finish(const FailedOutcome& outcome);
 
   // From the core, outwards.
+  void carry_out(const swarm::Action& action);
   void carry_out(const swarm::Send& action);
   void carry_out(const swarm::Release& action);
   void carry_out(const swarm::RunForward& action);
@@ -109,6 +111,7 @@ class Driver {
   NodeId gradient_origin_;
   std::map<swarm::CheckpointId, SnapshotOutcome> snapshots_;  // taken, not stored; the core bounds
   std::size_t pending_stores_ = 0;
+  std::deque<swarm::Action> later_;  // decided, not carried out: what is urgent goes first
   bool is_halted_ = false;
 };
 

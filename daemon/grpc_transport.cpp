@@ -6,6 +6,7 @@
 #include <atomic>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
 #include <cstring>
 #include <map>
 #include <optional>
@@ -100,6 +101,7 @@ class Links final : public StreamListener, public std::enable_shared_from_this<L
 
   TransportOptions options_;
   boost::asio::any_io_executor executor_;
+  boost::asio::thread_pool writer_{1};  // starts large writes
   TransportCallbacks callbacks_;
   boost::asio::steady_timer timer_;
   milliseconds tick_interval_;
@@ -204,8 +206,8 @@ void Links::stop() {
 // --- Streams come and go ---------------------------------------------------------------------
 
 StreamPtr Links::make_stream(const NodeId& peer, bool is_dialled) {
-  return std::make_shared<Stream>(Stream::Setup{peer, is_dialled, executor_, weak_from_this(),
-                                                counters_, options_.queue_bytes});
+  return std::make_shared<Stream>(Stream::Setup{peer, is_dialled, executor_, writer_.get_executor(),
+                                                weak_from_this(), counters_, options_.queue_bytes});
 }
 
 Hello Links::own_hello() const {

@@ -9,6 +9,7 @@ namespace brigade::daemon {
 
 namespace {
 
+constexpr std::size_t kLargeBytes = 16 * 1024;  // more than some microseconds to write
 constexpr double kRoundTripWeight = 1.0 / 8;  // of a new sample, as TCP smooths its own (RFC 6298)
 
 std::uint64_t steady_nanoseconds() {
@@ -34,7 +35,7 @@ bool Stream::send(const FrameBody& body, std::optional<PayloadData> payload) {
     ++setup_.counters->messages_dropped;
     return false;
   }
-  write_next();
+  write_next_elsewhere();
   return true;
 }
 
@@ -239,13 +240,30 @@ void Stream::take_pong(const Pong& pong) {
 
 // --- Under the lock --------------------------------------------------------------------------
 
-void Stream::write_next() {
-  if (port_ == nullptr || is_released_ || is_half_closed_ || is_writing_) return;
+bool Stream::take_next() {
+  if (port_ == nullptr || is_released_ || is_half_closed_ || is_writing_) return false;
   std::optional<SendQueue::Frame> frame = queue_.pop();
-  if (!frame) return;
+  if (!frame) return false;
   writing_frame_ = std::move(*frame);
   is_writing_ = true;
-  port_->start_write(&writing_frame_.bytes);
+  return true;
+}
+
+void Stream::write_next() {
+  if (take_next()) port_->start_write(&writing_frame_.bytes);
+}
+
+/// gRPC encrypts and writes in the thread that starts a write: the strand has better to do.
+void Stream::write_next_elsewhere() {
+  if (!take_next()) return;
+  if (!setup_.writer || writing_frame_.bytes.Length() < kLargeBytes) {
+    port_->start_write(&writing_frame_.bytes);
+    return;
+  }
+  // The port stays, and so does the frame, while is_writing_.
+  boost::asio::post(setup_.writer, [self = shared_from_this(), port = port_] {
+    port->start_write(&self->writing_frame_.bytes);
+  });
 }
 
 void Stream::read_next() {

@@ -79,6 +79,7 @@ class Stream : public std::enable_shared_from_this<Stream> {
     NodeId peer;
     bool is_dialled = false;  // by this node
     boost::asio::any_io_executor executor;
+    boost::asio::any_io_executor writer;  // starts large writes of the strand; empty: the strand
     std::weak_ptr<StreamListener> listener;
     std::shared_ptr<StreamCounters> counters;
     std::size_t queue_bytes = limits::kMaxLinkQueueBytes;
@@ -121,7 +122,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
   void take_pong(const Pong& pong);
   void delivered(std::uint64_t bytes);
 
+  bool take_next();                                        // lock held; false: nothing to write
   void write_next();                                       // lock held
+  void write_next_elsewhere();                             // lock held
   void read_next();                                        // lock held
   void begin_closing();                                    // lock held
   void finish_if_idle();                                   // lock held

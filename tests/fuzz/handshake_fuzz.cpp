@@ -85,7 +85,7 @@ struct Session {
   std::shared_ptr<Listener> listener = std::make_shared<Listener>();
   Port port;
   StreamPtr stream = std::make_shared<Stream>(Stream::Setup{
-      NodeId{}, false, strand.get_executor(), listener, std::make_shared<StreamCounters>()});
+      NodeId{}, false, strand.get_executor(), {}, listener, std::make_shared<StreamCounters>()});
 };
 
 }  // namespace

@@ -64,7 +64,7 @@ struct RecordingListener final : StreamListener {
 struct FakeLink {
   explicit FakeLink(bool is_dialled = false) {
     stream = std::make_shared<Stream>(
-        Stream::Setup{NodeId{}, is_dialled, strand.get_executor(), listener, counters});
+        Stream::Setup{NodeId{}, is_dialled, strand.get_executor(), {}, listener, counters});
     stream->open(port);
   }
   ~FakeLink() {
