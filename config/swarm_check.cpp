@@ -66,7 +66,7 @@ MaybeFault method_fault(const SwarmConfig& config) {
   const Method* method = find_method(config.method.name);
   if (method == nullptr) return fault("method.name", "\"{}\" is unknown", config.method.name);
   const bool is_muon = method->name == "nesterov-muon" || config.method.optimizer == "muon";
-  if (!is_muon && config.method.muon_refresh != 1) {
+  if (!is_muon && config.method.muon_refresh != 0) {
     return fault("method.muon_refresh", "has no meaning for {}, which does without Muon",
                  method->name);
   }

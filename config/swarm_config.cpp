@@ -128,7 +128,7 @@ const std::array kOptions{
     OptionOf<SwarmConfig>{{"method.look_ahead", "", Number{0, 10},
                            "nesterov-muon: of the delay, that a forward looks ahead"},
                           [](SwarmConfig& c) { return Field(&c.method.look_ahead); }},
-    OptionOf<SwarmConfig>{{"method.muon_refresh", "", Whole{1, limits::kMaxAccumulate},
+    OptionOf<SwarmConfig>{{"method.muon_refresh", "", Whole{0, limits::kMaxAccumulate, "auto"},
                            "updates that a direction of Muon is used for"},
                           [](SwarmConfig& c) { return Field(&c.method.muon_refresh); }},
     OptionOf<SwarmConfig>{
@@ -221,6 +221,11 @@ Result<SwarmConfig> parse_swarm_config(const std::string& text, const std::strin
 std::uint32_t accumulate_of(const SwarmConfig& config) {
   if (config.method.accumulate > 0) return config.method.accumulate;
   return method_of(config).has_groups ? std::max(config.stages, 1U) : 1;
+}
+
+std::uint32_t muon_refresh_of(const SwarmConfig& config) {
+  if (config.method.muon_refresh > 0) return config.method.muon_refresh;
+  return method_of(config).is_synchronous ? 1 : 2;
 }
 
 bool accumulate_follows(const SwarmConfig& config) {

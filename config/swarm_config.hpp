@@ -53,7 +53,8 @@ struct MethodConfig {
   double epsilon = 1e-8;
   double momentum_decay = 0.004;  // ψ of NAdam
   double look_ahead = 1;          // s of nesterov-muon; 0: forwards read the weights where they are
-  std::uint32_t muon_refresh = 1;  // updates that a direction of Muon is used for
+  std::uint32_t muon_refresh =
+      0;  // updates that a direction of Muon is used for; 0: muon_refresh_of()
   std::string optimizer = "auto";  // of gpipe and 1f1b: "auto" (AdamW), "muon"
   bool operator==(const MethodConfig&) const = default;
 };
@@ -86,6 +87,8 @@ struct SwarmConfig {
 
 /// Micro-batches an update: what is set, or P where the method works in groups, else 1.
 std::uint32_t accumulate_of(const SwarmConfig& config);
+/// Two where nothing waits for a flush: half of the work at no loss that was seen (docs/method.md).
+std::uint32_t muon_refresh_of(const SwarmConfig& config);
 /// Whether that is where K begins: it grows with the measured delay.
 bool accumulate_follows(const SwarmConfig& config);
 /// Micro-batches that `stage` holds at most; `found_window` stands for a window that is found.

@@ -116,7 +116,7 @@ stage::MethodSettings to_method_settings(const config::SwarmConfig& swarm) {
       .epsilon = method.epsilon,
       .momentum_decay = method.momentum_decay,
       .look_ahead = method.look_ahead,
-      .muon_refresh = method.muon_refresh,
+      .muon_refresh = config::muon_refresh_of(swarm),
       .optimizer = method.optimizer};
   set_tau(settings, method.tau);
   return settings;

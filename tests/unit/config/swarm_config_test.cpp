@@ -192,7 +192,7 @@ TEST_CASE("what belongs to one method is refused for another") {
   config.method.look_ahead = 1;
   config.method.muon_refresh = 2;
   CHECK(contains(fault_of(config), "does without Muon"));
-  config.method.muon_refresh = 1;
+  config.method.muon_refresh = 0;
   config.method.optimizer = "muon";
   CHECK(contains(fault_of(config), "brings its own"));
   config.method.optimizer = "auto";
@@ -210,6 +210,7 @@ TEST_CASE("every method passes with nothing but its name, and has a rate of its 
     CHECK(check(config).has_value());
     CHECK(learning_rate_of(config) > 0);
     CHECK(accumulate_of(config) == (method.has_groups ? 4 : 1));
+    CHECK(muon_refresh_of(config) == (method.is_synchronous ? 1 : 2));
     CHECK(accumulate_follows(config) == (method.name == "paci"));
   }
 }
