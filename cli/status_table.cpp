@@ -100,7 +100,7 @@ Json status_json(const control::NodeStatus& node) {
   json["drawn"] = node.drawn();
   json["applied"] = node.applied();
   json["in_flight"] = node.in_flight();
-  json["awaiting_gradient"] = node.awaiting_gradient();
+  json["forwarded"] = node.forwarded();
   json["window"] = node.window();
   json["window_reason"] = node.window_reason();
   json["kept_gradients"] = node.kept_gradients();

@@ -46,7 +46,7 @@ void fill_core(NodeStatus& out, const swarm::Status& core) {
   out.set_drawn(core.drawn);
   out.set_applied(core.applied);
   out.set_in_flight(core.in_flight);
-  out.set_awaiting_gradient(core.awaiting_gradient);
+  out.set_forwarded(core.forwarded);
   out.set_kept_gradients(core.kept_gradients);
   out.set_updates(core.version.value());
   out.set_staleness_mean(core.staleness_mean);

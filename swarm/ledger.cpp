@@ -167,7 +167,8 @@ Ledger::Counts Ledger::counts() const {
   counts.drawn = drawn_;
   counts.applied = applied_;
   counts.in_flight = in_flight();
-  counts.awaiting_gradient = lives_[0][index_of(Life::kForwarded)];
+  for (const Life life : {Life::kForwarded, Life::kBackwardQueued, Life::kBackwarding})
+    counts.forwarded += lives_[0][index_of(life)];
   counts.kept_gradients = lives_[0][index_of(Life::kApplied)];
   for (const std::uint32_t number : lives_[1]) counts.evaluations += number;
   return counts;

@@ -427,7 +427,7 @@ Status Node::Impl::status() const {
   status.drawn = counts.drawn;
   status.applied = counts.applied;
   status.in_flight = counts.in_flight;
-  status.awaiting_gradient = counts.awaiting_gradient;
+  status.forwarded = counts.forwarded;
   status.kept_gradients = counts.kept_gradients;
   status.version = workbench_.version();
   status.staleness_mean = workbench_.meter().staleness_updates();

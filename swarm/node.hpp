@@ -43,12 +43,12 @@ struct Status {
   Epoch epoch;
   CheckpointId from;
   CheckpointId committed;
-  std::uint64_t position = 0;           // micro-batches of the run: all below are applied here
-  std::uint64_t drawn = 0;              // of this epoch, seen at this stage (head: drawn)
-  std::uint64_t applied = 0;            // of this epoch
-  std::uint32_t in_flight = 0;          // drawn − applied
-  std::uint32_t awaiting_gradient = 0;  // of those: forwarded here, gradient not here yet
-  std::uint32_t kept_gradients = 0;     // applied here, not yet acknowledged by the stage before
+  std::uint64_t position = 0;        // micro-batches of the run: all below are applied here
+  std::uint64_t drawn = 0;           // of this epoch, seen at this stage (head: drawn)
+  std::uint64_t applied = 0;         // of this epoch
+  std::uint32_t in_flight = 0;       // drawn − applied
+  std::uint32_t forwarded = 0;       // of those: forwarded here, not yet applied
+  std::uint32_t kept_gradients = 0;  // applied here, not yet acknowledged by the stage before
   Version version;
   double staleness_mean = 0;  // running mean, in updates
   double staleness_max = 0;   // largest single value of this epoch

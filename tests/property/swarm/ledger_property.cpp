@@ -49,17 +49,18 @@ std::vector<Life> next_lives(Life life) {
 void compare(const Ledger& ledger, const Model& model, Random& random) {
   const Ledger::Counts counts = ledger.counts();
   std::uint32_t in_flight = 0;
-  std::uint32_t awaiting = 0;
+  std::uint32_t forwarded = 0;
   std::uint32_t kept = 0;
   for (const auto& [id, life] : model.open) {
     in_flight += life != Life::kApplied;
-    awaiting += life == Life::kForwarded;
+    forwarded +=
+        life == Life::kForwarded || life == Life::kBackwardQueued || life == Life::kBackwarding;
     kept += life == Life::kApplied;
   }
   REQUIRE(counts.drawn == model.drawn);
   REQUIRE(counts.applied == model.applied.size());
   REQUIRE(counts.in_flight == in_flight);
-  REQUIRE(counts.awaiting_gradient == awaiting);
+  REQUIRE(counts.forwarded == forwarded);
   REQUIRE(counts.kept_gradients == kept);
   REQUIRE(ledger.watermark() == model.watermark(0) + model.watermark(1));
   const MicrobatchId id = id_of(random.below(2), random.below(300));
