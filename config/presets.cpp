@@ -17,7 +17,7 @@ constexpr std::array kPresets{
     Preset{.name = "demo",
            .meaning = "0.9 M parameters: minutes on a laptop's CPU",
            .model = {.context = 64, .width = 128, .blocks = 4, .heads = 4},
-           .batch = 4,  // updates count, not tokens: docs/method.md, "What is known"
+           .batch = 4,  // updates count, not tokens: docs/method.md, "What was measured"
            .learning_rate = 1e-3,
            .steps = 6000},
     Preset{.name = "small",
