@@ -58,13 +58,16 @@ bool WindowControl::on_gradients(TimePoint now, std::uint32_t count, Duration pa
     return false;
   }
   if (!is_measured) return false;
-  if (interval * (batches_ > 0 ? rate() : past_rate_) > double{kOutage} * window_) return false;
+  const double expected = batches_ > 0 ? measured().rate : past_rate_;
+  if (interval * expected > double{kOutage} * window_) return false;
   gradients_ += count;
   seconds_ += interval;
   if (gradients_ < batch_gradients()) return false;
   const double seconds_a_gradient = seconds_ / gradients_;
-  sum_ += seconds_a_gradient;
-  sum_of_squares_ += seconds_a_gradient * seconds_a_gradient;
+  const double of_pace = seconds_a_gradient / to_seconds(pace_);
+  batch_seconds_ += seconds_a_gradient;
+  sum_ += of_pace;
+  sum_of_squares_ += of_pace * of_pace;
   ++batches_;
   gradients_ = 0;
   seconds_ = 0;
@@ -75,20 +78,20 @@ void WindowControl::begin_trial(std::uint32_t let_pass) {
   // Bursts are rare: a trial that happens to see none must not be believed for being even.
   const double weight = std::min(1.0, batches_ / double{kNoiseBatches});
   noise_ += weight * (spread() - noise_);
-  if (batches_ > 0) past_rate_ = rate();
+  if (batches_ > 0) past_rate_ = measured().rate;
   let_pass_ = let_pass;
   gradients_ = 0;
   seconds_ = 0;
   batches_ = 0;
-  sum_ = sum_of_squares_ = 0;
+  batch_seconds_ = sum_ = sum_of_squares_ = 0;
 }
 
 std::uint32_t WindowControl::batch_gradients() const {
   return window_ * ((kLeastGradients + window_ - 1) / window_);
 }
 
-double WindowControl::rate() const {
-  return batches_ / std::max(sum_, 1e-9);
+WindowControl::Point WindowControl::measured() const {
+  return {window_, batches_ / std::max(batch_seconds_, 1e-9), batches_ / std::max(sum_, 1e-9)};
 }
 
 /// Variance of the present trial's batches, relative to their mean squared.
@@ -103,20 +106,21 @@ double WindowControl::error() const {
   return std::sqrt(std::max(spread(), noise_) / batches_);
 }
 
-double WindowControl::most_rate() const {
-  const double computing = 1 / to_seconds(pace_);
-  return limit_rate_ > 0 ? std::min(limit_rate_, computing) : computing;
+double WindowControl::part() const {
+  const Point now = measured();
+  const double of_busy = limit_.busy > 0 ? now.busy / limit_.busy : now.busy;
+  return limit_.rate > 0 ? std::max(now.rate / limit_.rate, of_busy) : of_busy;
 }
 
 WindowControl::Verdict WindowControl::judge() const {
-  const double share = rate() / most_rate();
+  const double done = part();
   const double bar = aim_ == Aim::kWatch ? kEnough - kHysteresis : kEnough;
-  if (aim_ != Aim::kWatch && batches_ > 1 && share < kClearlyLess) return Verdict::kTooSmall;
+  if (aim_ != Aim::kWatch && batches_ > 1 && done < kClearlyLess) return Verdict::kTooSmall;
   if (batches_ < kLeastBatches) return Verdict::kUndecided;
-  if (share * (1 + 2 * error()) < bar) return Verdict::kTooSmall;
-  if (share * (1 - 2 * error()) >= bar) return Verdict::kEnough;
+  if (done * (1 + 2 * error()) < bar) return Verdict::kTooSmall;
+  if (done * (1 - 2 * error()) >= bar) return Verdict::kEnough;
   if (batches_ < kMostBatches) return Verdict::kUndecided;
-  return share < bar ? Verdict::kTooSmall : Verdict::kEnough;
+  return done < bar ? Verdict::kTooSmall : Verdict::kEnough;
 }
 
 // ---- deciding -----------------------------------------------------------------------------------
@@ -141,8 +145,8 @@ bool WindowControl::on_too_small() {
   if (enough_ <= window_) enough_ = 0;  // what was measured last counts
   too_small_ = std::max(too_small_, window_);
   if (enough_ > 0) return narrow();
-  if (is_new) climb_.push_back({window_, rate()});
-  climb_.back().rate = rate();
+  if (is_new) climb_.emplace_back();
+  climb_.back() = measured();
   return climb();
 }
 
@@ -162,17 +166,17 @@ bool WindowControl::climb() {
     if (find_limit(*half)) return narrow();
   }
   if (window_ == most_) {
-    limit_rate_ = rate();
+    limit_.rate = measured().rate;
     enough_ = window_;
     return watch("the largest window allowed: a larger one would be faster");
   }
-  const double wanted = std::ceil(window_ * most_rate() / rate());
+  const double wanted = std::ceil(window_ / part());
   const std::uint32_t twice = std::min(2 * window_, most_);
   const std::uint32_t least = window_ + (gained_little() ? window_ / kQuarter : 0) + 1;
   std::uint32_t next = wanted < twice ? static_cast<std::uint32_t>(wanted) : twice;
   next = std::max(next, least);
   return try_window(std::min(next, most_), Aim::kSearch,
-                    limit_rate_ > 0 ? "less came back than the links can carry"
+                    limit_.rate > 0 ? "less came back than the links can carry"
                                     : "the slowest stage was waiting");
 }
 
@@ -182,28 +186,43 @@ bool WindowControl::gained_little() const {
   if (climb_.size() < 2) return false;
   const Point& before = climb_[climb_.size() - 2];
   const double step = static_cast<double>(window_) / before.window - 1;
-  return rate() / before.rate - 1 < step / 2;
+  return gain_over(before) < step / 2;
+}
+
+bool WindowControl::waits_for_links() const {
+  return measured().busy < kMostlyBusy;
+}
+
+/// What the present trial brings more than another, as a part of it: in gradients a second where
+/// links are the limit, else in how busy the slowest stage is, which a slower machine leaves as it
+/// was.
+double WindowControl::gain_over(const Point& other) const {
+  const Point now = measured();
+  return (waits_for_links() ? now.rate / other.rate : now.busy / other.busy) - 1;
 }
 
 /// A point of the climb with at most half the present window and next to the same rate, if any.
 const WindowControl::Point* WindowControl::doubled_in_vain() const {
   const auto is_half = [this](const Point& point) { return 2 * point.window <= window_; };
   const auto half = std::find_if(climb_.rbegin(), climb_.rend(), is_half);
-  if (half == climb_.rend() || rate() > half->rate * (1 + kNoMore)) return nullptr;
+  if (half == climb_.rend() || gain_over(*half) > kNoMore) return nullptr;
   return &*half;
 }
 
-/// What the line does at most, where not computing limits it; false if that does.
+/// What the line does at most, where not computing alone limits it; false if that does.
 bool WindowControl::find_limit(const Point& half) {
   // As if what is missing fell with 1/window, which is what it does where delays vary.
-  const double gained = std::max(rate() - half.rate, 0.0);
-  const double to_come = gained * half.window / (window_ - half.window);
-  limit_rate_ = 0;
-  if (rate() + to_come >= kEnough * most_rate()) return false;
-  limit_rate_ = rate() + to_come;
+  const Point now = measured();
+  const double gained = std::max(gain_over(half), 0.0) / (1 + gain_over(half));
+  const double whole = 1 + gained * half.window / (window_ - half.window);
+  limit_ = {};
+  if (now.busy * whole >= kEnough) return false;
+  (waits_for_links() ? limit_.rate : limit_.busy) =
+      whole * (waits_for_links() ? now.rate : now.busy);
   too_small_ = enough_ = 0;
   for (const Point& point : climb_) {
-    if (point.rate < kEnough * limit_rate_) {
+    const double done = limit_.rate > 0 ? point.rate / limit_.rate : point.busy / limit_.busy;
+    if (done < kEnough) {
       too_small_ = point.window;
     } else if (enough_ == 0) {
       enough_ = point.window;
@@ -218,7 +237,7 @@ bool WindowControl::find_limit(const Point& half) {
 bool WindowControl::narrow() {
   const std::uint32_t apart = enough_ - too_small_;
   if (enough_ == 1 || apart <= std::max(1U, enough_ / kResolution)) {
-    return watch(limit_rate_ > 0 ? "the smallest that carries as much as the links can"
+    return watch(limit_.rate > 0 ? "the smallest that carries as much as the links can"
                                  : "the smallest that keeps the slowest stage busy");
   }
   if (too_small_ == 0) {
@@ -231,13 +250,13 @@ bool WindowControl::narrow() {
 
 bool WindowControl::watch(const char* reason) {
   found_ = enough_;
-  if (window_ == found_) found_rate_ = rate();
+  if (window_ == found_) found_point_ = measured();
   watched_ = 0;
   return try_window(found_, Aim::kWatch, reason);
 }
 
 bool WindowControl::on_watched(Verdict verdict) {
-  found_rate_ = rate();
+  found_point_ = measured();
   if (verdict == Verdict::kTooSmall) {
     forget_bounds();
     return on_too_small();
@@ -247,11 +266,11 @@ bool WindowControl::on_watched(Verdict verdict) {
     begin_trial(0);
     return false;
   }
-  const bool goes_up = limit_rate_ > 0 && found_ < most_ && probes_up_next_;
+  const bool goes_up = limit_.is_known() && found_ < most_ && probes_up_next_;
   probes_up_next_ = !goes_up;
   if (goes_up) {
     return try_window(std::min(found_ + std::max(1U, found_ / kQuarter), most_), Aim::kProbeUp,
-                      "trying whether the links carry more by now");
+                      "trying whether more in flight brings more by now");
   }
   if (found_ == 1) return keep_found("the smallest there is");
   return try_window(found_ - std::max(1U, found_ / kEighth), Aim::kProbe,
@@ -268,8 +287,8 @@ bool WindowControl::on_probed(Verdict verdict) {
 }
 
 bool WindowControl::on_probed_up() {
-  const double gained = rate() / found_rate_ - 1;
-  if (gained < 1 - kEnough + 2 * error()) return keep_found("trying more brought back no more");
+  if (gain_over(found_point_) < 1 - kEnough + 2 * error())
+    return keep_found("trying more brought back no more");
   forget_bounds();
   return on_too_small();
 }
@@ -293,7 +312,7 @@ bool WindowControl::try_window(std::uint32_t window, Aim aim, const char* reason
 
 void WindowControl::forget_bounds() {
   too_small_ = enough_ = 0;
-  limit_rate_ = 0;
+  limit_ = {};
   climb_.clear();
   pause_ = kFirstPause;
   aim_ = Aim::kSearch;

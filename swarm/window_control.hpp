@@ -1,27 +1,30 @@
 // How many micro-batches the head keeps in flight: the fewest that keep the slowest stage busy.
 // More buys no speed and costs staleness, fewer leave the slowest stage waiting.
 //
-// What is measured, at the head: the rate at which gradients come back with the present window.
+// What is measured, at the head: the rate at which gradients come back with the present window, and
+// that rate times the computing time a micro-batch of the slowest stage, which the beacons carry:
+// how busy that stage is.
 // What it is compared with: the most that the line can do,
-//   - 1 / (computing time a micro-batch of the slowest stage), which the beacons carry, or
-//   - where less comes back however much is in flight (a narrow link, processes that share cores),
-//     the rate that the line was seen to settle at.
-// Their ratio is the share that the line does of what it can.
+//   - a slowest stage that is always busy, or,
+//   - where something takes from its time however much is in flight (processes that share cores,
+//     handing over), as busy as it was seen to get: a share, so that a machine that is slower for a
+//     while changes neither side, or,
+//   - where a narrow link is the limit, the rate that the line was seen to settle at.
+// Their ratio is the part that the line does of what it can.
 //
 // Rules
 // - A window is tried: gradients of the window before are let pass (two round trips), then batches
-//   of at least one round trip are timed, until the share is above or below kEnough by two standard
+//   of at least one round trip are timed, until that part is above or below kEnough by two standard
 //   errors, or kMostBatches are in. So steady links are judged after four round trips, and jittery
 //   or bursty ones are averaged for as long as they need.
 // - Too small: the window grows by what is missing, to twice its size at most. If twice as much in
 //   flight brought back next to nothing more, the line does what it can: that rate is its most. The
 //   part of it that a still larger window would add is estimated from the same two points.
 // - Enough: a quarter less is tried, then halves of the distance between the largest window that
-// was
-//   too small and the smallest that was enough, until they are a sixteenth (or one) apart.
+//   was too small and the smallest that was enough, until they are a sixteenth (or one) apart.
 // - Found: it is watched with a lower bar (kHysteresis), so that noise does not move it. Smaller
-//   windows are tried again now and then, where a link is the limit larger ones in turn, with
-//   pauses that double while nothing comes of it, so that trying costs little.
+//   windows are tried again now and then, where not computing alone is the limit larger ones in
+//   turn, with pauses that double while nothing comes of it, so that trying costs little.
 // - What was learned is dropped when the slowest stage's computing time changes by kPaceChange, and
 //   when a window that was enough is not any more.
 // - Time in which the window is not what limits the head (evaluations, a line that is not ready) is
@@ -44,6 +47,7 @@ class WindowControl {
   static constexpr double kHysteresis = 0.01;  // less than that is enough for a window once found
   static constexpr double kClearlyLess = 0.7;  // needs no more than two batches
   static constexpr double kNoMore = 0.1;       // gained by twice the window: the line's limit
+  static constexpr double kMostlyBusy = 0.8;   // a slowest stage so busy waits for no link
   static constexpr double kPaceChange = 0.2;
   static constexpr std::uint32_t kLeastBatches = 4;
   static constexpr std::uint32_t kMostBatches = 64;
@@ -76,15 +80,22 @@ class WindowControl {
   struct Point {
     std::uint32_t window = 0;
     double rate = 0;  // gradients a second
+    double busy = 0;  // share of its time that the slowest stage computes
+  };
+  /// What the line was seen to do at most; nothing of it is set where only computing limits.
+  struct Limit {
+    double rate = 0;  // of a link; 0: none limits
+    double busy = 0;  // that the slowest stage gets; 0: as much as there is
+    bool is_known() const { return rate > 0 || busy > 0; }
   };
 
   // Measuring.
   void begin_trial(std::uint32_t let_pass);
   std::uint32_t batch_gradients() const;
-  double rate() const;  // of the present trial, gradients a second
+  Point measured() const;  // in the present trial
   double spread() const;
-  double error() const;  // its standard error, as a part of it
-  double most_rate() const;
+  double error() const;  // standard error of what is measured, as a part of it
+  double part() const;   // of what the line can do
   Verdict judge() const;
 
   // Deciding; true: the window has changed.
@@ -100,6 +111,8 @@ class WindowControl {
   bool keep_found(const char* reason);
   bool try_window(std::uint32_t window, Aim aim, const char* reason);
 
+  bool waits_for_links() const;
+  double gain_over(const Point& other) const;
   bool gained_little() const;
   const Point* doubled_in_vain() const;
   bool find_limit(const Point& half);
@@ -116,11 +129,11 @@ class WindowControl {
   std::uint32_t too_small_ = 0;  // largest window known to be; 0: none is
   std::uint32_t enough_ = 0;     // smallest window known to be; 0: none is
   std::vector<Point> climb_;     // what was too small on the way up; log2(most) and a few
-  double limit_rate_ = 0;        // gradients a second, where something other than computing limits
+  Limit limit_;
 
   // Of a found window.
   std::uint32_t found_ = 0;
-  double found_rate_ = 0;
+  Point found_point_;
   std::uint32_t pause_ = kFirstPause;
   std::uint32_t watched_ = 0;  // batches
   bool probes_up_next_ = false;
@@ -132,10 +145,11 @@ class WindowControl {
   std::uint32_t gradients_ = 0;  // of the present batch
   double seconds_ = 0;           // of the present batch
   std::uint32_t batches_ = 0;
-  double sum_ = 0, sum_of_squares_ = 0;  // of the seconds a gradient of each batch
+  double batch_seconds_ = 0;             // a gradient, sum over the batches
+  double sum_ = 0, sum_of_squares_ = 0;  // of the same as multiples of the pace
 
   double noise_ = 0;      // variance of batches, relative, over the last trials
-  double past_rate_ = 0;  // of the trial before
+  double past_rate_ = 0;  // of the trial before, gradients a second
 };
 
 }  // namespace brigade::swarm

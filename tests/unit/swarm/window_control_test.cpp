@@ -84,6 +84,23 @@ TEST_CASE("where a link is the limit the window stops growing once it brings bac
   CHECK(*std::max_element(rig.windows.begin(), rig.windows.end()) <= 4 * line.knee());
 }
 
+TEST_CASE("a machine that is slower for a while does not make a small window look enough") {
+  // Handing over takes a twelfth of the slowest stage's time, whatever is in flight.
+  const auto of_machine = [](int slower_percent) {
+    Line line;
+    line.pace = std::chrono::microseconds{100 * (100 + slower_percent)};
+    line.limit = 0.92 / std::chrono::duration<double>(line.pace).count();
+    return line;
+  };
+  for (const int period : {40, 150, 600, 2500}) {
+    Rig rig(2);
+    for (int i = 0; i < 20000; ++i) rig.gradients(of_machine(i / period % 2 == 0 ? 0 : 15), 1);
+    CAPTURE(period, rig.windows);
+    CHECK(rig.control.window() >= of_machine(0).knee() - 1);
+    CHECK(rig.control.window() <= of_machine(0).knee() + 2);
+  }
+}
+
 TEST_CASE("the window follows a stage that becomes slower, and one that becomes faster") {
   Line line;
   Rig rig(4);
