@@ -172,7 +172,7 @@ bool WindowControl::climb() {
   }
   const double wanted = std::ceil(window_ / part());
   const std::uint32_t twice = std::min(2 * window_, most_);
-  const std::uint32_t least = window_ + (gained_little() ? window_ / kQuarter : 0) + 1;
+  const std::uint32_t least = window_ + window_ / (gained_little() ? kQuarter : kEighth) + 1;
   std::uint32_t next = wanted < twice ? static_cast<std::uint32_t>(wanted) : twice;
   next = std::max(next, least);
   return try_window(std::min(next, most_), Aim::kSearch,

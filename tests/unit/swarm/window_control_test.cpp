@@ -119,7 +119,8 @@ TEST_CASE("the window follows a way that becomes longer, and in time one that be
   rig.gradients(line, 1000);
   line.round_trip_s = 0.2;
   rig.gradients(line, 1000);
-  CHECK(rig.control.window() == line.knee());
+  CHECK(rig.control.window() >= line.knee());
+  CHECK(rig.control.window() <= line.knee() + 1);
   line.round_trip_s = 0.05;
   rig.gradients(line, 20'000);
   CHECK(rig.control.window() >= line.knee() - 1);
