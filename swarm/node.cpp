@@ -313,9 +313,10 @@ void Node::Impl::end(const char* reason) {
 }
 
 void Node::Impl::feed_engine() {
-  while (!workbench_.dispatch()) {
-    const bool may_draw =
-        shared_.is_head() && over_ == nullptr && session_.is_sealed() && !workbench_.is_computing();
+  if (workbench_.is_computing() || workbench_.start_due()) return;
+  const bool may_draw = shared_.is_head() && over_ == nullptr && session_.is_sealed();
+  if (may_draw && shared_.tasks.wants_draw()) helm_.draw();
+  while (!workbench_.start_queued()) {
     if (!may_draw || !helm_.draw()) return;
   }
 }

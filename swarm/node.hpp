@@ -9,8 +9,8 @@
 // What holds (docs/protocol.md; checked by sim/checkers):
 // - Exactly once: at every stage, in every epoch, drawn = applied + in flight, and no micro-batch
 //   is applied twice, whatever is lost, repeated or reordered.
-// - One compute task is outstanding at a time; gradients go before activations (kAsync), or the
-//   order of the schedule holds (lock-step, kGpipe).
+// - One compute task is outstanding at a time; gradients and activations take turns (kAsync), or
+//   the order of the schedule holds (lock-step, kGpipe).
 // - Every payload that the core was given is released exactly once.
 // - Nothing grows beyond base/limits.hpp: at a bound the core answers kBusy.
 // Threading: none. Cost: amortised O(log in-flight) an event. Peers' nonsense is never a

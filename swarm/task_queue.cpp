@@ -41,6 +41,7 @@ TaskQueue::TaskQueue(const Options& options)
 void TaskQueue::restart() {
   forwards_.clear();
   backwards_.clear();
+  was_backward_ = false;
   forwarded_ = applied_ = 0;
   final_count_ = ~0ULL;
   group_ = {Sequence{0}, 0};
@@ -88,8 +89,15 @@ Pick TaskQueue::take() {
 }
 
 Pick TaskQueue::take_async() {
-  if (backwards_.size() > 0) return {Pick::Kind::kBackward, backwards_.take(0), ""};
-  if (forwards_.size() > 0) return {Pick::Kind::kForward, forwards_.take(0), ""};
+  const bool is_forwards_turn = was_backward_ && forwards_.size() > 0;
+  if (backwards_.size() > 0 && !is_forwards_turn) {
+    was_backward_ = true;
+    return {Pick::Kind::kBackward, backwards_.take(0), ""};
+  }
+  if (forwards_.size() > 0) {
+    was_backward_ = false;
+    return {Pick::Kind::kForward, forwards_.take(0), ""};
+  }
   return {Pick::Kind::kNothing, 0, forwarded_ > applied_ ? kNoGradient : kNoInput};
 }
 
@@ -138,6 +146,11 @@ void TaskQueue::on_forgotten() {
 bool TaskQueue::is_update_due(std::uint32_t accumulated, std::uint32_t wanted) const {
   if (accumulated == 0) return false;
   return is_synchronous(schedule_) ? is_group_applied() : accumulated >= wanted;
+}
+
+bool TaskQueue::wants_draw() const {
+  const bool takes_turns = schedule_ == Schedule::kAsync && !lock_step_;
+  return takes_turns && was_backward_ && forwards_.size() == 0 && backwards_.size() > 0;
 }
 
 bool TaskQueue::is_forward_turn() const {

@@ -1,8 +1,12 @@
 // Which micro-batch the engine takes next, and when it is time to update.
 //
 // Rules
-// - kAsync: gradients before activations, since a gradient frees memory here and below and every
-//   update it waits for makes it staler; otherwise in order of arrival.
+// - kAsync: after a forward a gradient, if one waits, since it frees memory here and below and
+// every
+//   update it waits for makes it staler; after a backward an activation, if one waits, for the head
+//   one that it draws. Where both wait they take turns: gradients alone, as many as a burst of the
+//   link brings, would leave the stages after this one without work, whose gradients then come as
+//   the next burst. Within a kind, in order of arrival.
 // - kAsync in lock-step: forward(m+δ), backward(m), update with δ = P−1−i, in exactly this order
 //   whatever arrives first (the deterministic schedule of the vectors); once the last micro-batch
 //   is known there is nothing more to forward, only backward and update. An evaluation batch names
@@ -49,6 +53,8 @@ class TaskQueue {
   bool is_update_due(std::uint32_t accumulated, std::uint32_t wanted) const;
   /// The head may draw a training micro-batch in this turn.
   bool is_forward_turn() const;
+  /// It should now, although gradients wait: it is a forward's turn and there is none.
+  bool wants_draw() const;
 
  private:
   struct Item {
@@ -79,7 +85,8 @@ class TaskQueue {
 
   Schedule schedule_;
   bool lock_step_;
-  std::uint64_t delay_;  // δ = P−1−i
+  std::uint64_t delay_;        // δ = P−1−i
+  bool was_backward_ = false;  // what was taken last; kAsync
   Lane forwards_;
   Lane backwards_;
   std::uint64_t forwarded_ = 0;  // training micro-batches of this epoch

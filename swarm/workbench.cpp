@@ -36,9 +36,8 @@ void Workbench::enter_epoch() {
 
 // ---- starting -----------------------------------------------------------------------------------
 
-bool Workbench::dispatch() {
+bool Workbench::start_due() {
   waiting_for_ = "";
-  if (is_computing()) return false;
   if (std::exchange(is_restore_due_, false)) {
     begin(Task::kRestore, RunRestore{shared_.epoch.from, shared_.epoch.epoch});
     return true;
@@ -52,7 +51,11 @@ bool Workbench::dispatch() {
     begin_snapshot();
     return true;
   }
-  if (is_winding_up_) return false;
+  return false;
+}
+
+bool Workbench::start_queued() {
+  if (!is_restored_ || is_winding_up_) return false;
   const TaskQueue::Pick pick = shared_.tasks.take();
   waiting_for_ = pick.reason;
   if (pick.kind == TaskQueue::Pick::Kind::kForward) begin_forward(pick.slot);

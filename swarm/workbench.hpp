@@ -30,9 +30,11 @@ class Workbench {
   /// No more forwards and backwards: what is accumulated is updated, then only snapshots.
   void wind_up() { is_winding_up_ = true; }
 
-  /// Starts the next task if the engine is free and there is one.
-  bool dispatch();
-  /// Why `dispatch` had nothing to start.
+  /// The engine being free: starts what comes before all else, a restore, update or snapshot.
+  bool start_due();
+  /// Nothing being due: starts what the queue says, if there is anything.
+  bool start_queued();
+  /// Why that had nothing to start.
   const char* waiting_for() const { return waiting_for_; }
 
   void on(TimePoint now, const ForwardDone& answer);

@@ -1,6 +1,7 @@
 // One compute task at a time, in the order that the schedule asks for.
 //
-// kAsync     gradients before activations; the tail runs the backward of what it has just forwarded
+// kAsync     no two forwards in a row while gradients wait; the tail runs the backward of what it
+//            has just forwarded
 // lock-step  forward(m + δ), backward(m), update; δ = P − 1 − stage; in the drain backwards alone
 // groups     group g is forwarded and run backward on the weights after g updates; with k1f1b at
 //            most P − stage of them are held at a stage
@@ -49,6 +50,7 @@ class OrderChecker : public Checker {
     std::uint64_t next_backward = 0;
     bool is_draining = false;  // a backward ran without its forward(m + δ) before it
     bool tail_owes_backward = false;
+    bool last_was_forward = false;
   };
 
   static bool is_train(const MicrobatchId& id) { return id.kind == MicrobatchId::Kind::kTrain; }
@@ -58,14 +60,15 @@ class OrderChecker : public Checker {
     const HostFacts& facts = shadow_.host(index);
     const swarm::Options& options = scenario_.options;
     if (options.schedule == swarm::Schedule::kAsync) {
-      if (!options.lock_step && facts.waiting_gradients > 0) {
-        report(index, "forwarded " + to_string(id) + " while " +
+      if (!options.lock_step && facts.waiting_gradients > 0 && order.last_was_forward) {
+        report(index, "forwarded " + to_string(id) + " after a forward while " +
                           std::to_string(facts.waiting_gradients) + " gradients were waiting");
       }
       if (order.tail_owes_backward) {
         report(index, "the tail forwarded " + to_string(id) + " before the backward of the last");
       }
     }
+    order.last_was_forward = true;
     if (!is_train(id)) return;
     if (options.lock_step) check_lock_step_forward(index, id);
     if (swarm::is_synchronous(options.schedule)) check_group(index, id, "forwarded");
@@ -88,7 +91,7 @@ class OrderChecker : public Checker {
 
   void check_backward(std::uint32_t index, const MicrobatchId& id) {
     HostOrder& order = hosts_[index];
-    order.tail_owes_backward = false;
+    order.tail_owes_backward = order.last_was_forward = false;
     const swarm::Options& options = scenario_.options;
     if (swarm::is_synchronous(options.schedule)) check_group(index, id, "run backward");
     if (!options.lock_step) return;

@@ -128,12 +128,13 @@ TEST_CASE("gpipe takes all forwards of a group before its first backward, group 
   });
 }
 
-TEST_CASE("asynchronously a gradient never waits for an activation, and each lane is a queue") {
+TEST_CASE("asynchronously both kinds take turns where both wait, and each lane is a queue") {
   for_seeds(100, [](std::uint64_t seed) {
     Random random(seed);
     TaskQueue tasks(Options{});
     std::deque<Slot> forwards;
     std::deque<Slot> backwards;
+    Kind last = Kind::kForward;
     for (Slot next = 0; next < 2000; ++next) {
       const std::uint64_t choice = random.below(5);
       if (choice == 0) {
@@ -148,10 +149,12 @@ TEST_CASE("asynchronously a gradient never waits for an activation, and each lan
         forwards.erase(forwards.begin() + static_cast<std::ptrdiff_t>(i));
       } else {
         const TaskQueue::Pick pick = tasks.take();
-        auto& lane = backwards.empty() ? forwards : backwards;
+        const bool is_forwards_turn = last == Kind::kBackward && !forwards.empty();
+        auto& lane = backwards.empty() || is_forwards_turn ? forwards : backwards;
         REQUIRE((pick.kind == Kind::kNothing) == lane.empty());
         if (lane.empty()) continue;
-        REQUIRE(pick.kind == (backwards.empty() ? Kind::kForward : Kind::kBackward));
+        last = &lane == &forwards ? Kind::kForward : Kind::kBackward;
+        REQUIRE(pick.kind == last);
         REQUIRE(pick.slot == lane.front());
         lane.pop_front();
       }

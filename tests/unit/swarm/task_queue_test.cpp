@@ -23,17 +23,35 @@ Entry entry(std::uint64_t sequence, bool was_forwarded = false) {
 
 }  // namespace
 
-TEST_CASE("asynchronously a gradient goes first, then the oldest activation") {
+TEST_CASE("asynchronously a gradient goes first, then the oldest activation, and so in turns") {
   TaskQueue tasks(stage_of(1, 3));
-  tasks.push_forward(5, entry(0));
-  tasks.push_forward(6, entry(1));
-  tasks.push_backward(7, entry(9));
+  tasks.push_forward(4, entry(0));
+  tasks.push_forward(5, entry(1));
+  tasks.push_forward(6, entry(2));
+  tasks.push_backward(7, entry(8));
+  tasks.push_backward(8, entry(9));
   CHECK(tasks.take().slot == 7);
+  CHECK(tasks.take().slot == 4);
+  CHECK(tasks.take().slot == 8);
   CHECK(tasks.take().slot == 5);
   tasks.remove_forward(6);
   const TaskQueue::Pick nothing = tasks.take();
   CHECK(nothing.kind == Kind::kNothing);
   CHECK(nothing.reason == std::string("an activation from the stage before"));
+}
+
+TEST_CASE("a head draws between two gradients of a burst") {
+  TaskQueue tasks(stage_of(0, 3));
+  tasks.push_backward(7, entry(0));
+  tasks.push_backward(8, entry(1));
+  CHECK_FALSE(tasks.wants_draw());  // a gradient's turn
+  CHECK(tasks.take().slot == 7);
+  CHECK(tasks.wants_draw());
+  tasks.push_forward(9, entry(2));
+  CHECK_FALSE(tasks.wants_draw());
+  CHECK(tasks.take().slot == 9);
+  CHECK(tasks.take().slot == 8);
+  CHECK_FALSE(tasks.wants_draw());  // nothing holds a draw back
 }
 
 TEST_CASE("an idle stage that has forwarded waits for a gradient") {
