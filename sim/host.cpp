@@ -52,6 +52,7 @@ Host::Host(const Scenario& scenario, std::uint32_t index, std::uint64_t seed)
       index_(index),
       seed_(seed),
       random_(mix_seed(seed, 7, index)),
+      mood_seed_(mix_seed(seed, 8)),
       device_(device_of(scenario, index)),
       disk_(scenario.disk),
       reject_(device_.reject),
@@ -97,12 +98,16 @@ bool Host::is_settled() const {
   return status.in_flight == 0 && status.kept_gradients == 0;
 }
 
-Duration Host::start_task(swarm::Action task) {
+Duration Host::start_task(TimePoint now, swarm::Action task) {
   Duration duration = std::visit(TaskTime{device_}, task);
   task_ = std::move(task);
   if (const auto* restore = std::get_if<swarm::RunRestore>(&*task_)) max_epoch_ = restore->epoch;
   double factor = slowness_;
   if (device_.jitter > 0) factor *= 1 + device_.jitter * random_.uniform();
+  if (device_.mood > 0) {
+    const auto period = static_cast<std::uint64_t>(now.time_since_epoch() / device_.mood_lasts);
+    factor *= 1 + device_.mood * Random(mix_seed(mood_seed_, period)).uniform();
+  }
   if (factor == 1) return duration;
   return Duration{static_cast<Duration::rep>(static_cast<double>(duration.count()) * factor)};
 }

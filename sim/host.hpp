@@ -42,7 +42,7 @@ class Host {
   // The device. start_task returns how long it takes; finish_task the event that answers it, or
   // nothing where the core asked for the impossible.
   bool is_computing() const { return task_.has_value(); }
-  Duration start_task(swarm::Action task);
+  Duration start_task(TimePoint now, swarm::Action task);
   std::optional<swarm::Event> finish_task();
   void set_slowness(double factor) { slowness_ = factor; }
   void set_rejecting(double probability) { reject_ = probability; }
@@ -79,6 +79,7 @@ class Host {
   std::uint32_t index_;
   std::uint64_t seed_;
   Random random_;
+  std::uint64_t mood_seed_;
   DeviceModel device_;
   DiskModel disk_;
   double slowness_ = 1;

@@ -53,6 +53,10 @@ struct DeviceModel {
   Duration snapshot = std::chrono::microseconds{300};
   Duration restore = std::chrono::milliseconds{20};
   double jitter = 0;  // each task takes up to this part longer
+  // And up to this part longer for as long as this, all devices alike: they share one machine,
+  // with others.
+  double mood = 0;
+  Duration mood_lasts = std::chrono::seconds{2};
   double reject = 0;  // probability that the bytes of a peer do not decode
 };
 

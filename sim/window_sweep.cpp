@@ -66,6 +66,16 @@ std::vector<WindowNetwork> steady() {
   bursty.fixed_to = seconds{32};
   list.push_back(bursty);
 
+  WindowNetwork shared = network(
+      "shared", "a machine that is up to a third slower for a second or two, as others use it", 40,
+      milliseconds{20});
+  shared.scenario.device.jitter = 0.3;
+  shared.scenario.device.mood = 0.33;
+  shared.from = seconds{40};
+  shared.to = shared.fixed_to = seconds{160};
+  shared.fixed_from = seconds{40};
+  list.push_back(shared);
+
   WindowNetwork slow =
       network("slow stage", "the tail takes four times as long", 20, milliseconds{20});
   slow.scenario.other_devices = {{2, slower(slow.scenario.device, 4)}};

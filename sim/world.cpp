@@ -295,7 +295,7 @@ void World::start_task(std::uint32_t host, swarm::Action task) {
     return;
   }
   if (host == 0) measure_staleness(task);
-  const Duration duration = hosts_[host].start_task(std::move(task));
+  const Duration duration = hosts_[host].start_task(now_, std::move(task));
   queue_.push(now_ + duration, DueKind::kCompute, host, hosts_[host].incarnation());
 }
 

@@ -7,9 +7,10 @@
 //   while the window changes, or evaluations pass, more is forwarded than applied.
 // - Averaged over blocks of kBlock micro-batches, or of whole updates: an update costs the same
 //   however many it is for.
-// - A long mean, since devices jitter, and the head compares hundredths: weight 1/kBlocks a block.
-//   A block that differs by more than kChange is another device, or the same one in another mood:
-//   the mean starts again there.
+// - A mean over several blocks, since devices jitter and the head compares hundredths: weight
+//   1/kBlocks a block. But not over many: on a machine that others use as well, computing and rate
+//   slow down together, and are compared while they do. A block that differs by more than kChange
+//   is another device, or the same one in another mood: the mean starts again there.
 #pragma once
 
 #include <cstdint>
@@ -21,7 +22,7 @@ namespace brigade::swarm {
 class PaceMeter {
  public:
   static constexpr std::uint32_t kBlock = 16;  // micro-batches, at least
-  static constexpr std::uint32_t kBlocks = 32;
+  static constexpr std::uint32_t kBlocks = 8;
   static constexpr double kChange = 0.25;
 
   explicit PaceMeter(std::uint32_t accumulate);
