@@ -52,7 +52,6 @@ Host::Host(const Scenario& scenario, std::uint32_t index, std::uint64_t seed)
       index_(index),
       seed_(seed),
       random_(mix_seed(seed, 7, index)),
-      mood_seed_(mix_seed(seed, 8)),
       device_(device_of(scenario, index)),
       disk_(scenario.disk),
       reject_(device_.reject),
@@ -106,7 +105,7 @@ Duration Host::start_task(TimePoint now, swarm::Action task) {
   if (device_.jitter > 0) factor *= 1 + device_.jitter * random_.uniform();
   if (device_.mood > 0) {
     const auto period = static_cast<std::uint64_t>(now.time_since_epoch() / device_.mood_lasts);
-    factor *= 1 + device_.mood * Random(mix_seed(mood_seed_, period)).uniform();
+    factor *= 1 + device_.mood * Random(mix_seed(mix_seed(seed_, 8), period)).uniform();
   }
   if (factor == 1) return duration;
   return Duration{static_cast<Duration::rep>(static_cast<double>(duration.count()) * factor)};

@@ -79,7 +79,6 @@ class Host {
   std::uint32_t index_;
   std::uint64_t seed_;
   Random random_;
-  std::uint64_t mood_seed_;
   DeviceModel device_;
   DiskModel disk_;
   double slowness_ = 1;

@@ -106,14 +106,13 @@ double WindowControl::error() const {
   return std::sqrt(std::max(spread(), noise_) / batches_);
 }
 
-double WindowControl::part() const {
-  const Point now = measured();
-  const double of_busy = limit_.busy > 0 ? now.busy / limit_.busy : now.busy;
-  return limit_.rate > 0 ? std::max(now.rate / limit_.rate, of_busy) : of_busy;
+double WindowControl::part(const Point& point) const {
+  const double of_busy = limit_.busy > 0 ? point.busy / limit_.busy : point.busy;
+  return limit_.rate > 0 ? std::max(point.rate / limit_.rate, of_busy) : of_busy;
 }
 
 WindowControl::Verdict WindowControl::judge() const {
-  const double done = part();
+  const double done = part(measured());
   const double bar = aim_ == Aim::kWatch ? kEnough - kHysteresis : kEnough;
   if (aim_ != Aim::kWatch && batches_ > 1 && done < kClearlyLess) return Verdict::kTooSmall;
   if (batches_ < kLeastBatches) return Verdict::kUndecided;
@@ -170,7 +169,7 @@ bool WindowControl::climb() {
     enough_ = window_;
     return watch("the largest window allowed: a larger one would be faster");
   }
-  const double wanted = std::ceil(window_ / part());
+  const double wanted = std::ceil(window_ / part(measured()));
   const std::uint32_t twice = std::min(2 * window_, most_);
   const std::uint32_t least = window_ + window_ / (gained_little() ? kQuarter : kEighth) + 1;
   std::uint32_t next = wanted < twice ? static_cast<std::uint32_t>(wanted) : twice;
@@ -221,8 +220,7 @@ bool WindowControl::find_limit(const Point& half) {
       whole * (waits_for_links() ? now.rate : now.busy);
   too_small_ = enough_ = 0;
   for (const Point& point : climb_) {
-    const double done = limit_.rate > 0 ? point.rate / limit_.rate : point.busy / limit_.busy;
-    if (done < kEnough) {
+    if (part(point) < kEnough) {
       too_small_ = point.window;
     } else if (enough_ == 0) {
       enough_ = point.window;

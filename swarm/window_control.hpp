@@ -18,8 +18,8 @@
 //   errors, or kMostBatches are in. So steady links are judged after four round trips, and jittery
 //   or bursty ones are averaged for as long as they need.
 // - Too small: the window grows by what is missing, to twice its size at most. If twice as much in
-//   flight brought back next to nothing more, the line does what it can: that rate is its most. The
-//   part of it that a still larger window would add is estimated from the same two points.
+//   flight brought next to nothing more, the line does what it can, and that is its most. The part
+//   of it that a still larger window would add is estimated from the same two points.
 // - Enough: a quarter less is tried, then halves of the distance between the largest window that
 //   was too small and the smallest that was enough, until they are a sixteenth (or one) apart.
 // - Found: it is watched with a lower bar (kHysteresis), so that noise does not move it. Smaller
@@ -94,8 +94,8 @@ class WindowControl {
   std::uint32_t batch_gradients() const;
   Point measured() const;  // in the present trial
   double spread() const;
-  double error() const;  // standard error of what is measured, as a part of it
-  double part() const;   // of what the line can do
+  double error() const;                   // standard error of what is measured, as a part of it
+  double part(const Point& point) const;  // of what the line can do
   Verdict judge() const;
 
   // Deciding; true: the window has changed.
