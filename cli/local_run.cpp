@@ -65,7 +65,7 @@ void LocalRun::on_event(const NodeEvent& event) {
     note(0, fmt::format("goes on at micro-batch {}, epoch {}", event.event.phase().from_position(),
                         event.event.phase().epoch()));
   }
-  if (event.event.has_peer() && !is_stopping_ && event.event.peer().change() != "linked") {
+  if (event.event.has_peer() && !is_stopping_ && event.event.peer().is_notable()) {
     note(event.stage, fmt::format("link to stage {}: {}", event.event.peer().stage(),
                                   event.event.peer().change()));
   }

@@ -103,6 +103,7 @@ Json status_json(const control::NodeStatus& node) {
   json["forwarded"] = node.forwarded();
   json["window"] = node.window();
   json["window_reason"] = node.window_reason();
+  json["waiting_gradients"] = node.waiting_gradients();
   json["kept_gradients"] = node.kept_gradients();
   json["updates"] = node.updates();
   json["weight_versions"] = node.weight_versions();

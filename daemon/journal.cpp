@@ -47,6 +47,7 @@ void fill_core(NodeStatus& out, const swarm::Status& core) {
   out.set_applied(core.applied);
   out.set_in_flight(core.in_flight);
   out.set_forwarded(core.forwarded);
+  out.set_waiting_gradients(core.waiting_gradients);
   out.set_kept_gradients(core.kept_gradients);
   out.set_updates(core.version.value());
   out.set_staleness_mean(core.staleness_mean);
@@ -220,6 +221,7 @@ Journal::Event Journal::on(const LinkChanged& report) {
   peer.set_node(to_hex(report.peer.id));
   peer.set_stage(report.peer.stage.value());
   peer.set_change(change);
+  peer.set_is_notable(!report.is_linked || report.codec != report.wished_codec);
   return event;
 }
 

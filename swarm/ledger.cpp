@@ -167,8 +167,9 @@ Ledger::Counts Ledger::counts() const {
   counts.drawn = drawn_;
   counts.applied = applied_;
   counts.in_flight = in_flight();
-  for (const Life life : {Life::kForwarded, Life::kBackwardQueued, Life::kBackwarding})
-    counts.forwarded += lives_[0][index_of(life)];
+  for (const Life life : {Life::kBackwardQueued, Life::kBackwarding})
+    counts.waiting_gradients += lives_[0][index_of(life)];
+  counts.forwarded = lives_[0][index_of(Life::kForwarded)] + counts.waiting_gradients;
   counts.kept_gradients = lives_[0][index_of(Life::kApplied)];
   for (const std::uint32_t number : lives_[1]) counts.evaluations += number;
   return counts;

@@ -66,9 +66,10 @@ class Ledger {
     std::uint64_t drawn = 0;    // training micro-batches of this epoch taken in
     std::uint64_t applied = 0;  // of those
     std::uint32_t in_flight = 0;
-    std::uint32_t forwarded = 0;       // of those in flight
-    std::uint32_t kept_gradients = 0;  // applied, not acknowledged
-    std::uint32_t evaluations = 0;     // open evaluation entries
+    std::uint32_t forwarded = 0;          // of those in flight
+    std::uint32_t waiting_gradients = 0;  // of those forwarded: held until their backward is done
+    std::uint32_t kept_gradients = 0;     // applied, not acknowledged
+    std::uint32_t evaluations = 0;        // open evaluation entries
   };
   enum class Standing : std::uint8_t {
     kUnknown,  // may be opened

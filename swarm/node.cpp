@@ -429,6 +429,7 @@ Status Node::Impl::status() const {
   status.applied = counts.applied;
   status.in_flight = counts.in_flight;
   status.forwarded = counts.forwarded;
+  status.waiting_gradients = counts.waiting_gradients;
   status.kept_gradients = counts.kept_gradients;
   status.version = workbench_.version();
   status.staleness_mean = workbench_.meter().staleness_updates();

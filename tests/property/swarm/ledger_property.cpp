@@ -50,17 +50,19 @@ void compare(const Ledger& ledger, const Model& model, Random& random) {
   const Ledger::Counts counts = ledger.counts();
   std::uint32_t in_flight = 0;
   std::uint32_t forwarded = 0;
+  std::uint32_t waiting = 0;
   std::uint32_t kept = 0;
   for (const auto& [id, life] : model.open) {
     in_flight += life != Life::kApplied;
-    forwarded +=
-        life == Life::kForwarded || life == Life::kBackwardQueued || life == Life::kBackwarding;
+    waiting += life == Life::kBackwardQueued || life == Life::kBackwarding;
+    forwarded += life == Life::kForwarded;
     kept += life == Life::kApplied;
   }
   REQUIRE(counts.drawn == model.drawn);
   REQUIRE(counts.applied == model.applied.size());
   REQUIRE(counts.in_flight == in_flight);
-  REQUIRE(counts.forwarded == forwarded);
+  REQUIRE(counts.waiting_gradients == waiting);
+  REQUIRE(counts.forwarded == forwarded + waiting);
   REQUIRE(counts.kept_gradients == kept);
   REQUIRE(ledger.watermark() == model.watermark(0) + model.watermark(1));
   const MicrobatchId id = id_of(random.below(2), random.below(300));
