@@ -25,6 +25,7 @@ inline constexpr std::uint32_t kMaxKeptCheckpoints = 1000;
 inline constexpr std::uint32_t kMaxWindow = 1024;  // micro-batches in flight from one head
 // Computing time of one micro-batch that a stage may state: a day.
 inline constexpr std::uint64_t kMaxPaceNs = 86'400'000'000'000;
+inline constexpr std::uint64_t kMaxElapsedNs = 3'650 * kMaxPaceNs;  // of an epoch: ten years
 inline constexpr std::uint32_t kMaxInFlight = 4096;       // at one stage, all heads together
 inline constexpr std::uint32_t kMaxKeptGradients = 4096;  // applied, not yet acknowledged upstream
 inline constexpr std::uint32_t kMaxAppliedAhead = 4096;   // applied beyond the oldest that is not

@@ -84,6 +84,14 @@ void checkpoint_to(const swarm::CheckpointId& id, wire::CheckpointId& out) {
   out.set_position(id.position);
 }
 
+Duration duration_from(std::uint64_t nanoseconds) {
+  return Duration(static_cast<Duration::rep>(nanoseconds));
+}
+
+std::uint64_t nanoseconds_of(Duration duration) {
+  return static_cast<std::uint64_t>(duration.count());
+}
+
 Result<PayloadPlan> plan_from(const wire::PayloadHeader& payload, bool has_tokens) {
   const auto codec = codec_from(static_cast<std::uint32_t>(payload.codec()));
   if (!codec) {
@@ -140,6 +148,22 @@ Result<ParsedHeader> forward_from(const wire::FrameHeader& header) {
   return ParsedHeader{swarm::Message(out), plan};
 }
 
+Result<swarm::Load> load_from(const wire::Load& in) {
+  BRIGADE_TRY(check_at_most("stage", in.stage(), limits::kMaxStages - 1));
+  BRIGADE_TRY(check_at_most("pace", in.pace_ns(), limits::kMaxPaceNs));
+  BRIGADE_TRY(check_at_most("elapsed", in.elapsed_ns(), limits::kMaxElapsedNs));
+  BRIGADE_TRY(check_at_most("computing", in.computing_ns(), in.elapsed_ns()));
+  return swarm::Load{StageIndex(in.stage()), duration_from(in.pace_ns()),
+                     duration_from(in.computing_ns()), duration_from(in.elapsed_ns())};
+}
+
+void load_to(const swarm::Load& in, wire::Load& out) {
+  out.set_stage(in.stage.value());
+  out.set_pace_ns(std::min(nanoseconds_of(in.pace), limits::kMaxPaceNs));
+  out.set_elapsed_ns(std::min(nanoseconds_of(in.elapsed), limits::kMaxElapsedNs));
+  out.set_computing_ns(std::min(nanoseconds_of(in.computing), out.elapsed_ns()));
+}
+
 Result<ParsedHeader> backward_from(const wire::FrameHeader& header) {
   const wire::Backward& in = header.backward();
   swarm::Backward out;
@@ -149,6 +173,7 @@ Result<ParsedHeader> backward_from(const wire::FrameHeader& header) {
   BRIGADE_TRY(check_at_most("loss tokens", in.loss_tokens(),
                             std::uint64_t{limits::kMaxBatch} * limits::kMaxContext));
   out.loss = {in.loss_nats(), in.loss_tokens()};
+  BRIGADE_ASSIGN(out.load, load_from(in.load()));
   if (header.has_payload() == in.id().is_eval()) {
     return protocol_error(in.id().is_eval() ? "an evaluation's backward with a payload"
                                             : "a backward without a payload");
@@ -196,8 +221,6 @@ Result<swarm::Message> up_beacon_from(const wire::UpBeacon& in) {
   BRIGADE_ASSIGN(out.newest, checkpoint_from(in.newest()));
   BRIGADE_TRY(check_at_most("settled", in.settled(), limits::kMaxPosition));
   out.settled = in.settled();
-  BRIGADE_TRY(check_at_most("pace", in.pace_ns(), limits::kMaxPaceNs));
-  out.pace = Duration(static_cast<Duration::rep>(in.pace_ns()));
   return swarm::Message(std::move(out));
 }
 
@@ -268,6 +291,7 @@ struct ToWire {
     out.set_attempt(in.attempt.value());
     out.set_loss_nats(in.loss.nats);
     out.set_loss_tokens(in.loss.tokens);
+    load_to(in.load, *out.mutable_load());
   }
   void operator()(const swarm::Receipt& in) const {
     wire::Receipt& out = *header.mutable_receipt();
@@ -296,7 +320,6 @@ struct ToWire {
     for (const swarm::CheckpointId& offer : in.offers) checkpoint_to(offer, *out.add_offers());
     checkpoint_to(in.newest, *out.mutable_newest());
     out.set_settled(in.settled);
-    out.set_pace_ns(std::min(static_cast<std::uint64_t>(in.pace.count()), limits::kMaxPaceNs));
   }
   void operator()(const swarm::DownBeacon& in) const {
     wire::DownBeacon& out = *header.mutable_down_beacon();

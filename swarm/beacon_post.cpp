@@ -14,12 +14,6 @@ auto line_news(const UpBeacon& beacon) {
   return std::tie(beacon.stages, beacon.max_epoch, beacon.newest, beacon.offers);
 }
 
-/// What the head measures its window by (window_control.hpp): known at last, or different enough.
-bool is_pace_news(Duration last, Duration now) {
-  const Duration difference = now > last ? now - last : last - now;
-  return difference > last / BeaconPost::kPaceParts;
-}
-
 }  // namespace
 
 BeaconPost::BeaconPost(const Options& options, TimePoint now)
@@ -36,7 +30,7 @@ bool BeaconPost::is_time(TimePoint now) {
 bool BeaconPost::is_news(const UpBeacon& beacon) const {
   if (!last_up_ || own_news(*last_up_) != own_news(beacon)) return true;
   if (beacon.stages != complete_) return false;
-  return line_news(*last_up_) != line_news(beacon) || is_pace_news(last_up_->pace, beacon.pace);
+  return line_news(*last_up_) != line_news(beacon);
 }
 
 bool BeaconPost::is_news(const DownBeacon& beacon) const {

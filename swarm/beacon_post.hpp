@@ -17,8 +17,6 @@ namespace brigade::swarm {
 
 class BeaconPost {
  public:
-  static constexpr int kPaceParts = 8;  // a pace that differs by less than an eighth can wait
-
   BeaconPost(const Options& options, TimePoint now);
 
   /// True once each interval.

@@ -355,7 +355,8 @@ void Exchange::transmit(TimePoint now, Slot slot) {
   if (entry.direction() == Direction::kForward) {
     shared_.actions.push(Send{hop.to, Forward{entry.id, hop.attempt, entry.group, entry.outgoing}});
   } else {
-    shared_.actions.push(Send{hop.to, Backward{entry.id, hop.attempt, entry.loss, entry.outgoing}});
+    shared_.actions.push(
+        Send{hop.to, Backward{entry.id, hop.attempt, entry.loss, shared_.load, entry.outgoing}});
   }
   wait(slot, now + pauses_.for_receipt(hop.patience));
   grow(hop.patience);

@@ -47,7 +47,7 @@ std::optional<std::uint64_t> Helm::steer() {
   return shared_.epoch.from.position + *final_count;
 }
 
-void Helm::watch(TimePoint now, Duration pace) {
+void Helm::watch(TimePoint now) {
   if (!control_) return;
   const Ledger::Counts counts = shared_.ledger.counts();
   if (counts.applied == applied_) return;
@@ -56,7 +56,7 @@ void Helm::watch(TimePoint now, Duration pace) {
                            !view_.is_stopping && !shared_.epoch.final_count;
   applied_ = counts.applied;
   is_window_limiting_ = true;
-  if (!control_->on_gradients(now, count, pace, is_limiting)) return;
+  if (!control_->on_gradients(now, count, shared_.load, is_limiting)) return;
   window_ = control_->window();
   draw_.set_window(window_);
   shared_.actions.push(WindowChanged{window_, control_->reason()});

@@ -37,8 +37,8 @@ class Helm {
   View& view() { return view_; }  // what the helm is told before it steers
   /// Starts and reports evaluations. Returns the final position once the last one is drawn.
   std::optional<std::uint64_t> steer();
-  /// Lets the window follow what came back; `pace`: computing time of the slowest stage.
-  void watch(TimePoint now, Duration pace);
+  /// Lets the window follow what came back.
+  void watch(TimePoint now);
   /// Opens one micro-batch or evaluation batch and queues its forward; false: not now.
   bool draw();
   bool is_done() const;

@@ -16,11 +16,11 @@ LineSession::LineSession(const Options& options, Epoch max_epoch)
       past_(max_epoch) {}
 
 bool LineSession::hear(const UpBeacon& beacon) {
-  const bool is_sane =
-      beacon.max_epoch.value() <= limits::kMaxEpoch && beacon.epoch <= beacon.max_epoch &&
-      beacon.stages > 0 && beacon.stages < stages_ - stage_ &&
-      beacon.offers.size() <= limits::kMaxOffers && beacon.pace >= Duration::zero() &&
-      std::is_sorted(beacon.offers.begin(), beacon.offers.end(), std::greater<>{});
+  const bool is_sane = beacon.max_epoch.value() <= limits::kMaxEpoch &&
+                       beacon.epoch <= beacon.max_epoch && beacon.stages > 0 &&
+                       beacon.stages < stages_ - stage_ &&
+                       beacon.offers.size() <= limits::kMaxOffers &&
+                       std::is_sorted(beacon.offers.begin(), beacon.offers.end(), std::greater<>{});
   if (!is_sane) return false;
   if (after_ && beacon.max_epoch < after_->max_epoch) return true;
   after_ = beacon;
@@ -77,13 +77,6 @@ bool LineSession::is_drained_after() const {
 std::uint64_t LineSession::settled(const Own& own) const {
   if (is_tail()) return own.settled;
   return after_ && after_->epoch == epoch_ ? std::min(own.settled, after_->settled) : 0;
-}
-
-Duration LineSession::pace(const Own& own) const {
-  if (is_tail()) return own.pace;
-  constexpr Duration kUnknown{0};
-  if (!after_ || after_->epoch != epoch_ || after_->pace == kUnknown) return kUnknown;
-  return own.pace == kUnknown ? kUnknown : std::max(own.pace, after_->pace);
 }
 
 void LineSession::seal_if_ready() {
@@ -153,7 +146,6 @@ UpBeacon LineSession::up_beacon(const Own& own) const {
   beacon.stages = 1 + (after_ ? after_->stages : 0);
   beacon.applied = own.position;
   beacon.settled = settled(own);
-  beacon.pace = pace(own);
   beacon.is_drained = own.is_drained && is_drained_after();
   beacon.offers = common(own);
   if (!own.offers.empty()) beacon.newest = own.offers.front();

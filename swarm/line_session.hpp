@@ -37,7 +37,6 @@ class LineSession {
     bool is_drained = false;
     bool wants_stop = false;
     std::uint64_t settled = 0;  // nothing below it is stored any more
-    Duration pace{};            // computing time a micro-batch
   };
   struct Verdict {
     enum class Kind : std::uint8_t { kStay, kEnter, kBlocked };
@@ -70,8 +69,6 @@ class LineSession {
   bool wants_stop_after() const { return after_ && after_->wants_stop; }
   std::uint64_t settled(const Own& own) const;  // here and at all stages after, in this epoch
   bool is_drained_after() const;                // all stages after this one, in this epoch
-  /// Of the slowest stage from here on, in this epoch; zero while some have not said it.
-  Duration pace(const Own& own) const;
   /// Checkpoints sound here and at every stage after, newest first; empty while some are unheard.
   std::vector<CheckpointId> common(const Own& own) const;
 

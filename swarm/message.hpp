@@ -56,11 +56,22 @@ struct Forward {
   Payload payload;  // encoded activations (none of stage 0's own) and the T+1 tokens
 };
 
+/// How busy the slowest stage of a line is, told by counters of its own clock (load_meter.hpp).
+struct Load {
+  StageIndex stage;
+  Duration pace{};       // computing time of one micro-batch; zero: not known yet
+  Duration computing{};  // since its epoch began
+  Duration elapsed{};    // since its epoch began
+
+  bool operator==(const Load&) const = default;
+};
+
 /// A gradient for the stage before; for an evaluation batch the loss alone, without a payload.
 struct Backward {
   MicrobatchId id;
   Attempt attempt;
   LossSum loss;     // of this micro-batch at the tail, passed up the line unchanged
+  Load load;        // of the slowest stage from the sender on, when this was sent
   Payload payload;  // encoded gradient of the loss with respect to the input; empty for kEval
 };
 
@@ -101,7 +112,6 @@ struct UpBeacon {
   std::vector<CheckpointId> offers;  // sound at all of them, newest first, ≤ limits::kMaxOffers
   CheckpointId newest;               // the newest sound at any of them: shows what would be lost
   std::uint64_t settled = 0;         // none of them will store a checkpoint below this position
-  Duration pace{};  // computing time a micro-batch of the slowest of them; zero: not known yet
 };
 
 /// State told to the stage after; it originates at the head.

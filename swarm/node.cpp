@@ -10,7 +10,7 @@
 #include "swarm/exchange.hpp"
 #include "swarm/helm.hpp"
 #include "swarm/line_session.hpp"
-#include "swarm/pace_meter.hpp"
+#include "swarm/load_meter.hpp"
 #include "swarm/shared.hpp"
 #include "swarm/workbench.hpp"
 
@@ -29,7 +29,7 @@ class Node::Impl {
         session_(options, start.max_epoch),
         book_(options, std::move(start.checkpoints)),
         post_(options, now),
-        pace_(options.accumulate),
+        load_(options.stage, options.accumulate),
         created_at_(now) {
     BRIGADE_CHECK(options.stages > 0 && options.stages <= limits::kMaxStages &&
                   options.stage.value() < options.stages);
@@ -41,6 +41,7 @@ class Node::Impl {
   }
 
   void handle(TimePoint now, const Event& event) {
+    shared_.load = load_.line(now);
     std::visit([&](const auto& happened) { on(now, happened); }, event);
     settle(now);
   }
@@ -66,6 +67,7 @@ class Node::Impl {
   void receive(TimePoint now, const NodeId& from, const AboutMicrobatch& message) {
     exchange_.on(now, from, message);
   }
+  void receive(TimePoint now, const NodeId& from, const Backward& message);
   void receive(TimePoint, const NodeId& from, const UpBeacon& beacon) {
     hear(after(), from, beacon);
   }
@@ -86,7 +88,7 @@ class Node::Impl {
   void commit();
   void end(const char* reason);
   void feed_engine();
-  void note_pace(TimePoint now);
+  void note_load(TimePoint now);
   void tell_neighbours(TimePoint now);
   void report_phase();
   void remove(const std::vector<CheckpointId>& checkpoints);
@@ -98,8 +100,7 @@ class Node::Impl {
   bool note_drained();
   bool is_asked_to_stop() const { return is_stopping_ || session_.wants_stop_after(); }
   LineSession::Own own() const {
-    return {book_.offers(), shared_.position(),    is_drained(),
-            is_stopping_,   book_.settled_below(), pace_.microbatch()};
+    return {book_.offers(), shared_.position(), is_drained(), is_stopping_, book_.settled_below()};
   }
   DownBeacon news() const;
   Phase phase() const;
@@ -113,7 +114,7 @@ class Node::Impl {
   LineSession session_;
   CheckpointBook book_;
   BeaconPost post_;
-  PaceMeter pace_;
+  LoadMeter load_;
   TimePoint created_at_;
 
   bool has_news_ = true;  // something that beacons or the session's verdict depend on has changed
@@ -153,6 +154,14 @@ void Node::Impl::on(TimePoint now, const Received& event) {
   std::visit([&](const auto& message) { receive(now, event.from, message); }, event.message);
 }
 
+void Node::Impl::receive(TimePoint now, const NodeId& from, const Backward& message) {
+  const Load& load = message.load;
+  const bool is_of_line = shared_.router.is_peer_of(from, after()) && load.stage >= after() &&
+                          load.stage.value() < shared_.options.stages;
+  if (is_of_line && message.id.epoch == session_.epoch()) load_.hear(load);
+  exchange_.on(now, from, message);
+}
+
 template <class Beacon>
 void Node::Impl::hear(StageIndex stage, const NodeId& from, const Beacon& beacon) {
   if (!shared_.router.is_peer_of(from, stage)) {
@@ -186,7 +195,7 @@ void Node::Impl::on(TimePoint, const StopRequested& event) {
 // ---- what follows -------------------------------------------------------------------------------
 
 void Node::Impl::settle(TimePoint now) {
-  note_pace(now);
+  note_load(now);
   exchange_.on_time(now);
   do {
     if (has_news_) {
@@ -198,7 +207,7 @@ void Node::Impl::settle(TimePoint now) {
     if (shared_.is_head()) steer(now);
     feed_engine();
   } while (note_drained());  // what follows from that can't wait: a line of one hears no beacons
-  note_pace(now);
+  note_load(now);
   tell_neighbours(now);
   report_phase();
 }
@@ -218,7 +227,7 @@ void Node::Impl::enter(const LineSession::Verdict& verdict) {
   workbench_.enter_epoch();
   book_.restart(verdict.epoch, verdict.from);
   helm_.enter_epoch();
-  pace_.restart();
+  load_.restart();
 }
 
 void Node::Impl::learn_from_before() {
@@ -284,7 +293,7 @@ void Node::Impl::steer(TimePoint now) {
   view.is_line_drained = is_drained() && session_.is_drained_after();
   if (const auto final_position = helm_.steer()) set_final_position(*final_position);
   if (has_news_) commit();
-  helm_.watch(now, session_.pace(own()));
+  helm_.watch(now);
   const bool is_saved =
       shared_.epoch.final_count && book_.committed().position == shared_.epoch.final_position();
   if (!is_saved || !helm_.is_done()) return;
@@ -322,14 +331,12 @@ void Node::Impl::feed_engine() {
 }
 
 /// The engine does until the next event what it does now.
-void Node::Impl::note_pace(TimePoint now) {
-  using Work = PaceMeter::Work;
-  const Duration before = pace_.microbatch();
+void Node::Impl::note_load(TimePoint now) {
+  using Work = LoadMeter::Work;
   const Work other =
       workbench_.is_computing() && workbench_.is_restored() ? Work::kOther : Work::kNone;
-  pace_.note(now, workbench_.is_forwarding() ? Work::kForward : other,
+  load_.note(now, workbench_.is_forwarding() ? Work::kForward : other,
              shared_.ledger.counts().applied);
-  has_news_ |= pace_.microbatch() != before;
 }
 
 void Node::Impl::tell_neighbours(TimePoint now) {

@@ -5,6 +5,7 @@
 #include "swarm/action_queue.hpp"
 #include "swarm/epoch_info.hpp"
 #include "swarm/ledger.hpp"
+#include "swarm/message.hpp"
 #include "swarm/options.hpp"
 #include "swarm/router.hpp"
 #include "swarm/task_queue.hpp"
@@ -22,6 +23,7 @@ struct Shared {
 
   const Options options;
   EpochInfo epoch;
+  Load load;  // of the slowest stage from this one on, at the present event
   ActionQueue actions;
   Ledger ledger;
   TaskQueue tasks;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 #include "base/check.hpp"
 
@@ -39,17 +40,17 @@ void WindowControl::restart() {
 
 // ---- measuring ----------------------------------------------------------------------------------
 
-bool WindowControl::on_gradients(TimePoint now, std::uint32_t count, Duration pace,
+bool WindowControl::on_gradients(TimePoint now, std::uint32_t count, const Load& load,
                                  bool is_limiting) {
   const double past = std::pow(kPast, count);
   smoothed_ = past * smoothed_ + (1 - past) * window_;
-  pace_ = pace;
-  const bool is_measured = has_last_ && is_limiting;
+  const bool is_measured = has_last_ && is_limiting && load.stage == load_.stage;
   const double interval = is_measured ? to_seconds(now - last_) : 0;
+  const Load before = std::exchange(load_, load);
   last_ = now;
   has_last_ = true;
-  if (pace <= Duration::zero()) return false;
-  if (known_pace_ == Duration::zero() || has_changed(pace, known_pace_)) {
+  if (load.pace <= Duration::zero()) return false;
+  if (known_pace_ == Duration::zero() || has_changed(load.pace, known_pace_)) {
     forget();
     return false;
   }
@@ -58,52 +59,62 @@ bool WindowControl::on_gradients(TimePoint now, std::uint32_t count, Duration pa
     return false;
   }
   if (!is_measured) return false;
-  const double expected = batches_ > 0 ? measured().rate : past_rate_;
+  const double expected = busy_.count > 0 ? measured().rate : past_rate_;
   if (interval * expected > double{kOutage} * window_) return false;
-  gradients_ += count;
-  seconds_ += interval;
-  if (gradients_ < batch_gradients()) return false;
-  const double seconds_a_gradient = seconds_ / gradients_;
-  const double of_pace = seconds_a_gradient / to_seconds(pace_);
-  batch_seconds_ += seconds_a_gradient;
-  sum_ += of_pace;
-  sum_of_squares_ += of_pace * of_pace;
-  ++batches_;
-  gradients_ = 0;
-  seconds_ = 0;
+  batch_.gradients += count;
+  batch_.seconds += interval;
+  batch_.computing += load.computing - before.computing;
+  batch_.elapsed += load.elapsed - before.elapsed;
+  if (!is_batch_complete()) return false;
+  seconds_a_gradient_.add(batch_.seconds / batch_.gradients);
+  busy_.add(to_seconds(batch_.computing) / to_seconds(batch_.elapsed));
+  batch_ = {};
   return decide(judge());
 }
 
 void WindowControl::begin_trial(std::uint32_t let_pass) {
   // Bursts are rare: a trial that happens to see none must not be believed for being even.
-  const double weight = std::min(1.0, batches_ / double{kNoiseBatches});
-  noise_ += weight * (spread() - noise_);
-  if (batches_ > 0) past_rate_ = measured().rate;
+  const double weight = std::min(1.0, busy_.count / double{kNoiseBatches});
+  if (busy_.count > 1) noise_ += weight * (spread() - noise_);
+  if (busy_.count > 0) past_rate_ = measured().rate;
   let_pass_ = let_pass;
-  gradients_ = 0;
-  seconds_ = 0;
-  batches_ = 0;
-  batch_seconds_ = sum_ = sum_of_squares_ = 0;
+  seconds_a_gradient_ = busy_ = {};
+  batch_ = {};
 }
 
-std::uint32_t WindowControl::batch_gradients() const {
-  return window_ * ((kLeastGradients + window_ - 1) / window_);
+bool WindowControl::is_batch_complete() const {
+  if (batch_.elapsed <= Duration::zero()) return false;
+  const std::uint32_t round_trips = (kLeastGradients + window_ - 1) / window_;
+  const bool is_long = batch_.seconds >= kLongBatch && batch_.gradients % window_ == 0;
+  return is_long || batch_.gradients >= window_ * round_trips;
+}
+
+void WindowControl::Sample::add(double value) {
+  ++count;
+  sum += value;
+  sum_of_squares += value * value;
+}
+
+double WindowControl::Sample::mean() const {
+  return std::max(sum / std::max(count, 1U), 1e-9);
+}
+
+double WindowControl::Sample::spread() const {
+  if (count < 2) return 0;
+  const double variance = std::max(sum_of_squares / count - mean() * mean(), 0.0);
+  return variance * count / (count - 1) / (mean() * mean());
 }
 
 WindowControl::Point WindowControl::measured() const {
-  return {window_, batches_ / std::max(batch_seconds_, 1e-9), batches_ / std::max(sum_, 1e-9)};
+  return {window_, 1 / seconds_a_gradient_.mean(), busy_.mean()};
 }
 
-/// Variance of the present trial's batches, relative to their mean squared.
 double WindowControl::spread() const {
-  if (batches_ < 2) return 0;
-  const double mean = std::max(sum_ / batches_, 1e-9);
-  const double variance = std::max(sum_of_squares_ / batches_ - mean * mean, 0.0);
-  return variance * batches_ / (batches_ - 1) / (mean * mean);
+  return limit_.rate > 0 || waits_for_links() ? seconds_a_gradient_.spread() : busy_.spread();
 }
 
 double WindowControl::error() const {
-  return std::sqrt(std::max(spread(), noise_) / batches_);
+  return std::sqrt(std::max(spread(), noise_) / busy_.count);
 }
 
 double WindowControl::part(const Point& point) const {
@@ -114,11 +125,11 @@ double WindowControl::part(const Point& point) const {
 WindowControl::Verdict WindowControl::judge() const {
   const double done = part(measured());
   const double bar = aim_ == Aim::kWatch ? kEnough - kHysteresis : kEnough;
-  if (aim_ != Aim::kWatch && batches_ > 1 && done < kClearlyLess) return Verdict::kTooSmall;
-  if (batches_ < kLeastBatches) return Verdict::kUndecided;
+  if (aim_ != Aim::kWatch && busy_.count > 1 && done < kClearlyLess) return Verdict::kTooSmall;
+  if (busy_.count < kLeastBatches) return Verdict::kUndecided;
   if (done * (1 + 2 * error()) < bar) return Verdict::kTooSmall;
   if (done * (1 - 2 * error()) >= bar) return Verdict::kEnough;
-  if (batches_ < kMostBatches) return Verdict::kUndecided;
+  if (busy_.count < kMostBatches) return Verdict::kUndecided;
   return done < bar ? Verdict::kTooSmall : Verdict::kEnough;
 }
 
@@ -159,9 +170,9 @@ bool WindowControl::on_enough() {
 bool WindowControl::climb() {
   const Point* half = doubled_in_vain();
   if (half != nullptr) {
-    const double own_error = std::sqrt(spread() / batches_);
-    const bool is_sure = batches_ >= 2 * kLeastBatches && own_error <= kNextToNoError;
-    if (!is_sure && batches_ < kMostBatches) return false;  // measured further
+    const double own_error = std::sqrt(spread() / busy_.count);
+    const bool is_sure = busy_.count >= 2 * kLeastBatches && own_error <= kNextToNoError;
+    if (!is_sure && busy_.count < kMostBatches) return false;  // measured further
     if (find_limit(*half)) return narrow();
   }
   if (window_ == most_) {
@@ -255,11 +266,8 @@ bool WindowControl::watch(const char* reason) {
 
 bool WindowControl::on_watched(Verdict verdict) {
   found_point_ = measured();
-  if (verdict == Verdict::kTooSmall) {
-    forget_bounds();
-    return on_too_small();
-  }
-  watched_ += batches_;
+  if (verdict == Verdict::kTooSmall) return search_again();
+  watched_ += busy_.count;
   if (watched_ < pause_) {
     begin_trial(0);
     return false;
@@ -287,6 +295,12 @@ bool WindowControl::on_probed(Verdict verdict) {
 bool WindowControl::on_probed_up() {
   if (gain_over(found_point_) < 1 - kEnough + 2 * error())
     return keep_found("trying more brought back no more");
+  limit_ = {};
+  return search_again();
+}
+
+/// What the line does at most is kept: if that has changed too, the search will show it.
+bool WindowControl::search_again() {
   forget_bounds();
   return on_too_small();
 }
@@ -310,7 +324,6 @@ bool WindowControl::try_window(std::uint32_t window, Aim aim, const char* reason
 
 void WindowControl::forget_bounds() {
   too_small_ = enough_ = 0;
-  limit_ = {};
   climb_.clear();
   pause_ = kFirstPause;
   aim_ = Aim::kSearch;
@@ -318,9 +331,10 @@ void WindowControl::forget_bounds() {
 
 /// The slowest stage computes at another pace.
 void WindowControl::forget() {
-  known_pace_ = pace_;
+  known_pace_ = load_.pace;
+  limit_ = {};
   forget_bounds();
-  batches_ = 0;  // their spread is the change's, not the line's
+  seconds_a_gradient_ = busy_ = {};  // their spread is the change's, not the line's
   begin_trial(window_);
 }
 

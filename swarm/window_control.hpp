@@ -2,8 +2,7 @@
 // More buys no speed and costs staleness, fewer leave the slowest stage waiting.
 //
 // What is measured, at the head: the rate at which gradients come back with the present window, and
-// that rate times the computing time a micro-batch of the slowest stage, which the beacons carry:
-// how busy that stage is.
+// how busy the slowest stage is meanwhile, by the counters that they carry (load_meter.hpp).
 // What it is compared with: the most that the line can do,
 //   - a slowest stage that is always busy, or,
 //   - where something takes from its time however much is in flight (processes that share cores,
@@ -37,6 +36,7 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "swarm/message.hpp"
 
 namespace brigade::swarm {
 
@@ -51,7 +51,8 @@ class WindowControl {
   static constexpr double kPaceChange = 0.2;
   static constexpr std::uint32_t kLeastBatches = 4;
   static constexpr std::uint32_t kMostBatches = 64;
-  static constexpr std::uint32_t kLeastGradients = 16;  // of a batch
+  static constexpr std::uint32_t kLeastGradients = 16;  // of a batch,
+  static constexpr double kLongBatch = 0.4;             // unless it takes so many seconds
   static constexpr std::uint32_t kOutage = 8;           // round trips
   static constexpr std::uint32_t kFirstPause = 128;     // batches until a found window is doubted
   static constexpr std::uint32_t kLongestPause = 1024;
@@ -59,10 +60,9 @@ class WindowControl {
   WindowControl(std::uint32_t first, std::uint32_t most);
   void restart();  // a new epoch: the window stays, measuring begins again
 
-  /// `count` gradients came back. `pace`: computing time a micro-batch of the slowest stage, zero
-  /// while unknown. `is_limiting`: since the call before, nothing but the window held draws back.
-  /// True: the window has changed.
-  bool on_gradients(TimePoint now, std::uint32_t count, Duration pace, bool is_limiting);
+  /// `count` gradients came back, the last one with `load`. `is_limiting`: since the call before,
+  /// nothing but the window held draws back. True: the window has changed.
+  bool on_gradients(TimePoint now, std::uint32_t count, const Load& load, bool is_limiting);
 
   std::uint32_t window() const { return window_; }
   double smoothed() const { return smoothed_; }  // mean over the gradients, weight 0.99 on the past
@@ -89,12 +89,27 @@ class WindowControl {
     bool is_known() const { return rate > 0 || busy > 0; }
   };
 
+  struct Batch {
+    std::uint32_t gradients = 0;
+    double seconds = 0;
+    Duration computing{};  // of the slowest stage
+    Duration elapsed{};    // by its clock
+  };
+  /// Of values that a trial's batches had.
+  struct Sample {
+    std::uint32_t count = 0;
+    double sum = 0, sum_of_squares = 0;
+    void add(double value);
+    double mean() const;
+    double spread() const;  // variance relative to the mean squared
+  };
+
   // Measuring.
   void begin_trial(std::uint32_t let_pass);
-  std::uint32_t batch_gradients() const;
-  Point measured() const;  // in the present trial
-  double spread() const;
-  double error() const;                   // standard error of what is measured, as a part of it
+  bool is_batch_complete() const;
+  Point measured() const;                 // in the present trial
+  double spread() const;                  // of what is compared
+  double error() const;                   // its standard error, as a part of it
   double part(const Point& point) const;  // of what the line can do
   Verdict judge() const;
 
@@ -105,6 +120,7 @@ class WindowControl {
   bool on_watched(Verdict verdict);
   bool on_probed(Verdict verdict);
   bool on_probed_up();
+  bool search_again();
   bool climb();
   bool narrow();
   bool watch(const char* reason);
@@ -124,8 +140,8 @@ class WindowControl {
   double smoothed_;
   const char* reason_ = "as many as stages, until it is measured";
   Aim aim_ = Aim::kSearch;
-  Duration pace_{};
-  Duration known_pace_{};        // for which the following holds
+  Load load_;                    // newest
+  Duration known_pace_{};        // of its stage, for which the following holds
   std::uint32_t too_small_ = 0;  // largest window known to be; 0: none is
   std::uint32_t enough_ = 0;     // smallest window known to be; 0: none is
   std::vector<Point> climb_;     // what was too small on the way up; log2(most) and a few
@@ -141,14 +157,12 @@ class WindowControl {
   // The present trial.
   TimePoint last_;
   bool has_last_ = false;
-  std::uint32_t let_pass_ = 0;   // gradients
-  std::uint32_t gradients_ = 0;  // of the present batch
-  double seconds_ = 0;           // of the present batch
-  std::uint32_t batches_ = 0;
-  double batch_seconds_ = 0;             // a gradient, sum over the batches
-  double sum_ = 0, sum_of_squares_ = 0;  // of the same as multiples of the pace
+  std::uint32_t let_pass_ = 0;  // gradients
+  Batch batch_;
+  Sample seconds_a_gradient_;  // one value a batch
+  Sample busy_;                // one value a batch
 
-  double noise_ = 0;      // variance of batches, relative, over the last trials
+  double noise_ = 0;      // spread of batches over the last trials
   double past_rate_ = 0;  // of the trial before, gradients a second
 };
 

@@ -102,6 +102,10 @@ class Babel {
     beacon.newest = checkpoint();
     return beacon;
   }
+  Load load() {  // often not one that can be
+    const auto any = [&] { return Duration{static_cast<Duration::rep>(random_.below(1'000'000))}; };
+    return {StageIndex{static_cast<std::uint32_t>(random_.below(6))}, any(), any(), any()};
+  }
   DownBeacon down_beacon() {
     DownBeacon beacon;
     const std::uint32_t next = node_->status().epoch.value() + random_.chance(0.1);
@@ -143,7 +147,7 @@ class Babel {
       }
       case 6:
       case 7:
-        return receive(from_after, Backward{random_id(), attempt(), {1, 1}, payload()});
+        return receive(from_after, Backward{random_id(), attempt(), {1, 1}, load(), payload()});
       case 8:
         if (!sent_.empty() && random_.chance(0.9)) return answer_to_sent();
         return receive(either, Receipt{random_id(), direction, attempt(),

@@ -60,18 +60,4 @@ TEST_CASE("whatever the head decides is passed on at once") {
   CHECK(post.is_news(beacon));
 }
 
-TEST_CASE("a pace is news when it is known at last, and when it differs by an eighth") {
-  BeaconPost post(options(), TimePoint{});
-  UpBeacon beacon;
-  beacon.stages = 3;
-  post.on_sent(beacon);
-  beacon.pace = milliseconds{80};
-  CHECK(post.is_news(beacon));
-  post.on_sent(beacon);
-  beacon.pace = milliseconds{88};
-  CHECK_FALSE(post.is_news(beacon));
-  beacon.pace = milliseconds{60};
-  CHECK(post.is_news(beacon));
-}
-
 }  // namespace brigade::swarm

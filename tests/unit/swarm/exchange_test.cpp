@@ -292,7 +292,7 @@ TEST_CASE("what can't be feeds the score of its sender and is released") {
     solo.handle(Received{node_id(7), Forward{Solo::id(0), Attempt{1}, {}, Solo::bytes(9)}});
   }
   SECTION("a gradient from the stage before") {
-    solo.handle(Received{solo.before, Backward{Solo::id(0), Attempt{1}, {}, Solo::bytes(9)}});
+    solo.handle(Received{solo.before, Backward{Solo::id(0), Attempt{1}, {}, {}, Solo::bytes(9)}});
   }
   SECTION("a gradient of what was never forwarded") {
     solo.forward(0);

@@ -69,6 +69,7 @@ class Solo {
     handle(Received{after, Backward{id(sequence),
                                     Attempt{attempt},
                                     {1.5, 1},
+                                    {},
                                     bytes(payload != 0 ? payload : 2000 + sequence)}});
   }
   void receipt(const NodeId& from, std::uint64_t sequence, Direction direction,
