@@ -189,7 +189,8 @@ Journal::Event Journal::on(const swarm::Committed& report) {
 }
 
 Journal::Event Journal::on(const swarm::WindowChanged& report) {
-  spdlog::info("window micro-batches={} reason={}", report.window, in_quotes(report.reason));
+  spdlog::info("window micro-batches={} busy_before={:.3f} reason={}", report.window,
+               report.busy_before, in_quotes(report.reason));
   return std::nullopt;
 }
 

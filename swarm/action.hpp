@@ -96,6 +96,7 @@ struct Committed {  // at the head: sound at every stage
 };
 struct WindowChanged {  // at the head, where it finds the window itself
   std::uint32_t window;
+  double busy_before;  // share of its time that the slowest stage computed, with the one before
   const char* reason;  // a literal
 };
 struct Repeated {  // something was sent again; why is a literal

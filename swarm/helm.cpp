@@ -59,7 +59,7 @@ void Helm::watch(TimePoint now) {
   if (!control_->on_gradients(now, count, shared_.load, is_limiting)) return;
   window_ = control_->window();
   draw_.set_window(window_);
-  shared_.actions.push(WindowChanged{window_, control_->reason()});
+  shared_.actions.push(WindowChanged{window_, control_->busy_before(), control_->reason()});
 }
 
 bool Helm::draw() {

@@ -127,7 +127,8 @@ WindowControl::Verdict WindowControl::judge() const {
   const double bar = aim_ == Aim::kWatch ? kEnough - kHysteresis : kEnough;
   if (aim_ != Aim::kWatch && busy_.count > 1 && done < kClearlyLess) return Verdict::kTooSmall;
   if (busy_.count < kLeastBatches) return Verdict::kUndecided;
-  if (done * (1 + 2 * error()) < bar) return Verdict::kTooSmall;
+  const double sure = aim_ == Aim::kWatch ? 2 : 1;
+  if (done * (1 + sure * error()) < bar) return Verdict::kTooSmall;
   if (done * (1 - 2 * error()) >= bar) return Verdict::kEnough;
   if (busy_.count < kMostBatches) return Verdict::kUndecided;
   return done < bar ? Verdict::kTooSmall : Verdict::kEnough;
@@ -318,6 +319,7 @@ bool WindowControl::try_window(std::uint32_t window, Aim aim, const char* reason
   window_ = window;
   aim_ = aim;
   reason_ = reason;
+  if (is_new) busy_before_ = measured().busy;
   begin_trial(is_new ? let_pass : 0);
   return is_new;
 }

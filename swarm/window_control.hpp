@@ -67,6 +67,8 @@ class WindowControl {
   std::uint32_t window() const { return window_; }
   double smoothed() const { return smoothed_; }  // mean over the gradients, weight 0.99 on the past
   const char* reason() const { return reason_; }  // why the window is what it is; a literal
+  /// With the window before this one: share of its time that the slowest stage computed.
+  double busy_before() const { return busy_before_; }
   bool is_found() const { return aim_ == Aim::kWatch; }
 
  private:
@@ -139,6 +141,7 @@ class WindowControl {
   std::uint32_t window_;
   double smoothed_;
   const char* reason_ = "as many as stages, until it is measured";
+  double busy_before_ = 0;
   Aim aim_ = Aim::kSearch;
   Load load_;                    // newest
   Duration known_pace_{};        // of its stage, for which the following holds

@@ -18,6 +18,7 @@
 #include <cstring>
 #include <filesystem>
 #include <set>
+#include <string_view>
 #include <utility>
 
 namespace brigade::emulator {
@@ -66,6 +67,17 @@ Result<Descriptor> open_tun() {
   return tun;
 }
 
+/// What Linux comes with, whatever this machine prefers: a lab is the same on each. (bbr empties its
+/// pipe for 200 ms every 10 s, which a line of stages feels.)
+Result<void> choose_congestion_control() {
+  const Descriptor setting(
+      ::open("/proc/sys/net/ipv4/tcp_congestion_control", O_WRONLY | O_CLOEXEC));
+  constexpr std::string_view kChoice = "cubic";
+  if (!setting || ::write(setting.get(), kChoice.data(), kChoice.size()) < 0)
+    return system_error("tcp_congestion_control = cubic");
+  return {};
+}
+
 /// The calling thread is in the new namespace.
 Result<Namespace> furnish(std::uint32_t address, std::uint32_t mtu) {
   Namespace made;
@@ -84,6 +96,7 @@ Result<Namespace> furnish(std::uint32_t address, std::uint32_t mtu) {
   BRIGADE_TRY(control(socket.get(), SIOCSIFTXQLEN, queue, "SIOCSIFTXQLEN"));
   BRIGADE_TRY(bring_up(socket.get(), kDevice));
   BRIGADE_TRY(bring_up(socket.get(), "lo"));
+  BRIGADE_TRY(choose_congestion_control());
   return made;
 }
 
