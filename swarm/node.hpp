@@ -43,9 +43,9 @@ struct Status {
   Epoch epoch;
   CheckpointId from;
   CheckpointId committed;
-  std::uint64_t position = 0;        // micro-batches of the run: all below are applied here
-  std::uint64_t drawn = 0;           // of this epoch, seen at this stage (head: drawn)
-  std::uint64_t applied = 0;         // of this epoch
+  std::uint64_t position = 0;           // micro-batches of the run: all below are applied here
+  std::uint64_t drawn = 0;              // of this epoch, seen at this stage (head: drawn)
+  std::uint64_t applied = 0;            // of this epoch
   std::uint32_t in_flight = 0;          // drawn − applied
   std::uint32_t forwarded = 0;          // of those: forwarded here, not yet applied
   std::uint32_t waiting_gradients = 0;  // of those: their gradient is here

@@ -67,8 +67,8 @@ Result<Descriptor> open_tun() {
   return tun;
 }
 
-/// What Linux comes with, whatever this machine prefers: a lab is the same on each. (bbr empties its
-/// pipe for 200 ms every 10 s, which a line of stages feels.)
+/// What Linux comes with, whatever this machine prefers: a lab is the same on each. (bbr empties
+/// its pipe for 200 ms every 10 s, which a line of stages feels.)
 Result<void> choose_congestion_control() {
   const Descriptor setting(
       ::open("/proc/sys/net/ipv4/tcp_congestion_control", O_WRONLY | O_CLOEXEC));
