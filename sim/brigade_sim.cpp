@@ -88,8 +88,7 @@ void print_details(const brigade::sim::WindowSweep& sweep) {
   for (const auto& [at, change] : sweep.changes) {
     std::printf("    %8.2f s: window %u, busy before %.3f, %s\n",
                 std::chrono::duration<double>(at.time_since_epoch()).count(), change.window,
-                change.busy_before,
-                change.reason);
+                change.busy_before, change.reason);
   }
 }
 
