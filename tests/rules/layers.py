@@ -12,8 +12,9 @@ MAY_INCLUDE = {
     "stage_runtime/tools": ("base", "config", "stage_runtime", "stage_runtime/commands",
                             "stage_runtime/data"),
     "stage_runtime": ("base", "stage_runtime/data"),
-    "daemon": ("base", "config", "swarm", "stage_runtime", "stage_runtime/data", "proto"),
-    "cli": ("base", "config", "swarm", "stage_runtime/commands", "stage_runtime/data", "proto"),
+    "trust": ("base", "proto"),
+    "daemon": ("base", "config", "swarm", "trust", "stage_runtime", "stage_runtime/data", "proto"),
+    "cli": ("base", "config", "swarm", "trust", "stage_runtime/commands", "stage_runtime/data", "proto"),
 }
 # Tests and benches may look at everything.
 FREE_ROOMS = ("tests", "bench")
@@ -35,6 +36,7 @@ BANNED_INCLUDES = {
     "swarm": (NETWORK + TORCH + PURE,
               "the core is pure: events in, actions out; pass what you need in an event"),
     "sim": (NETWORK + TORCH + PURE, "the simulator replays bit for bit: base/ and swarm/ only"),
+    "trust": (NETWORK + TORCH, "trust/ signs and checks: no sockets, no tensors"),
     "stage_runtime": (NETWORK, "stage_runtime/ knows no sockets: daemon/ carries its bytes"),
     "stage_runtime/commands": (NETWORK + TORCH, "flags need no torch: the CLI links them"),
     "stage_runtime/data": (NETWORK + TORCH, "token data needs no torch: the CLI links it"),
