@@ -30,7 +30,8 @@ Result<std::string> certificate_of(EVP_PKEY* key, const NodeId& id) {
     return openssl_error("cannot make a certificate");
   }
   serial[0] = (serial[0] & 0x7f) | 0x40;  // positive, and always of the same length
-  const std::unique_ptr<BIGNUM, trust::OpensslDeleter<BN_free>> number(BN_bin2bn(serial, sizeof serial, nullptr));
+  const std::unique_ptr<BIGNUM, trust::OpensslDeleter<BN_free>> number(
+      BN_bin2bn(serial, sizeof serial, nullptr));
   X509_NAME* name = X509_get_subject_name(certificate.get());
   const std::string text = "brigade node " + to_short(id);
   const bool done =

@@ -35,10 +35,9 @@ std::string checksum_of(std::string_view bytes) {
 
 std::string to_base64url(const std::string& bytes) {
   std::string text(kGroupCharacters * (bytes.size() / kGroupBytes + 1) + 1, '\0');
-  const int size =
-      EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
-                      reinterpret_cast<const unsigned char*>(bytes.data()),
-                      static_cast<int>(bytes.size()));
+  const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
+                                   reinterpret_cast<const unsigned char*>(bytes.data()),
+                                   static_cast<int>(bytes.size()));
   text.resize(static_cast<std::size_t>(size));
   text.erase(text.find_last_not_of('=') + 1);
   std::replace(text.begin(), text.end(), '+', '-');
@@ -177,8 +176,8 @@ Result<Invite> read_invite(std::string_view text) {
   if (!statement || !message.ParseFromString(statement->content) ||
       !get_bytes(message.owner_key(), invite.origin.owner.bytes) ||
       !get_bytes(message.nonce(), invite.origin.nonce) ||
-      !get_bytes(message.invite_id(), invite.id.bytes) ||
-      !is_name(message.swarm_name()) || !read_contacts(message, invite.contacts)) {
+      !get_bytes(message.invite_id(), invite.id.bytes) || !is_name(message.swarm_name()) ||
+      !read_contacts(message, invite.contacts)) {
     return refused("this is no invite, although it looks like one: ask for a new one");
   }
   if (!is_signed_by(invite.origin.owner, kStatement, statement->content, statement->signature)) {

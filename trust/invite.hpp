@@ -58,8 +58,8 @@ Result<InviteId> make_invite_id();
 /// The line. `owner` must be the key of the invite's origin. kLimit: too many or too long contacts.
 Result<std::string> sign_invite(const SigningKey& owner, const Invite& invite);
 
-/// kBadInput, with what to do: no invite, cut or mistyped, of a newer Brigade, not by the owner that
-/// it names. Whether it is expired is the caller's to ask: only that needs a clock.
+/// kBadInput, with what to do: no invite, cut or mistyped, of a newer Brigade, not by the owner
+/// that it names. Whether it is expired is the caller's to ask: only that needs a clock.
 Result<Invite> read_invite(std::string_view text);
 
 }  // namespace brigade::trust

@@ -17,8 +17,8 @@ struct Statement {
   std::string content;
   Signature signature;
 };
-/// Takes it apart; whether the signature holds is the caller's to ask, since the key is often inside.
-/// kCorrupt if these are not the bytes of a signed statement.
+/// Takes it apart; whether the signature holds is the caller's to ask, since the key is often
+/// inside. kCorrupt if these are not the bytes of a signed statement.
 Result<Statement> parse_statement(std::string_view bytes);
 
 }  // namespace brigade::trust

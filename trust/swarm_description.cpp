@@ -64,8 +64,7 @@ Result<SwarmDescription> read_description(std::string_view bytes) {
       !get_bytes(message.nonce(), description.origin.nonce)) {
     return refused("it is no swarm's description");
   }
-  if (!is_signed_by(description.origin.owner, kStatement, statement.content,
-                    statement.signature)) {
+  if (!is_signed_by(description.origin.owner, kStatement, statement.content, statement.signature)) {
     return refused("its signature is wrong: it is not what the swarm's owner wrote");
   }
   description.revision = message.revision();
