@@ -118,6 +118,11 @@ Result<> AtomicFile::commit() {
   return {};
 }
 
+void sync_folder(const std::filesystem::path& folder) {
+  const Descriptor open{::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (open.number >= 0) ::fsync(open.number);
+}
+
 Result<> write_file_atomically(const std::filesystem::path& file, std::string_view text) {
   BRIGADE_ASSIGN(AtomicFile out, AtomicFile::create(file));
   BRIGADE_TRY(out.write(text));

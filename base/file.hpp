@@ -37,6 +37,9 @@ class AtomicFile {
   int descriptor_ = -1;
 };
 
+/// Makes the folder's entries durable; a file system that cannot is no reason to fail.
+void sync_folder(const std::filesystem::path& folder);
+
 Result<> write_file_atomically(const std::filesystem::path& file, std::string_view text);
 
 }  // namespace brigade

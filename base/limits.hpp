@@ -49,6 +49,13 @@ inline constexpr std::size_t kMaxGoodbyeBytes = 512;
 inline constexpr std::uint32_t kMaxCodecs = 32;                        // named in one Hello
 inline constexpr std::uint64_t kMaxPosition = std::uint64_t{1} << 48;  // sequences and positions
 
+// What outlives a connection: descriptions of swarms and invites.
+inline constexpr std::size_t kMaxDescriptionBytes = 256 * 1024;  // signed
+inline constexpr std::size_t kMaxInviteBytes = 8 * 1024;         // the line, with line ends inside
+inline constexpr std::size_t kMaxContacts = 8;                   // addresses named in one invite
+inline constexpr std::uint32_t kMaxInviteUses = 1'000'000;       // 0 beside it: any number
+inline constexpr std::uint64_t kMaxUnixS = 253'402'300'799;      // the last second of year 9999
+
 // Control service.
 inline constexpr std::size_t kMaxWatchers = 64;
 inline constexpr std::size_t kMaxWatchQueue = 4096;  // events that wait for one watcher

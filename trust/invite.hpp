@@ -1,9 +1,5 @@
-// An invite: one line of text that lets whoever holds it join a swarm. A capability, signed by the
-// swarm's owner; any node can check it, offline.
-//
-// The line: "brigade1-", then base64url (RFC 4648, section 5, no padding) of the signed statement
-// and the first four bytes of its SHA-256, which tell a line that was cut or mistyped from one that
-// is forged. White space inside is ignored: chats break lines.
+// An invite: a capability, signed by the swarm's owner, that lets whoever holds it join. Any node
+// can check it, offline. People see one line of text (trust/invite_line.hpp).
 #pragma once
 
 #include <array>
@@ -35,9 +31,6 @@ struct Contact {
 };
 
 struct Invite {
-  static constexpr std::size_t kMaxContacts = 8;
-  static constexpr std::size_t kMaxTextBytes = 8 * 1024;
-
   SwarmOrigin origin;
   InviteId id;
   std::string swarm_name;  // for people
@@ -55,7 +48,8 @@ struct Invite {
 /// A name that no other invite has. kIo if the system gives no randomness.
 Result<InviteId> make_invite_id();
 
-/// The line. `owner` must be the key of the invite's origin. kLimit: too many or too long contacts.
+/// The line. `owner` must be the key of the invite's origin. kLimit, with all bounds, where one is
+/// passed (base/limits.hpp) or a text has a character that is not printable ASCII.
 Result<std::string> sign_invite(const SigningKey& owner, const Invite& invite);
 
 /// kBadInput, with what to do: no invite, cut or mistyped, of a newer Brigade, not by the owner

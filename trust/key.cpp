@@ -58,6 +58,10 @@ std::string to_text(BIO* bio) {
 
 // ---- key.hpp ------------------------------------------------------------------------------------
 
+std::string to_hex(const PublicKey& key) {
+  return brigade::to_hex(NodeId{key.bytes});
+}
+
 NodeId node_id_of(const PublicKey& key) {
   std::array<std::uint8_t, sizeof kKeyInfo + sizeof key.bytes> info{};
   std::copy(key.bytes.begin(), key.bytes.end(),

@@ -22,6 +22,8 @@ struct PublicKey {
   auto operator<=>(const PublicKey&) const = default;
 };
 
+std::string to_hex(const PublicKey& key);
+
 struct Signature {
   std::array<std::uint8_t, 64> bytes{};
   bool operator==(const Signature&) const = default;

@@ -54,14 +54,6 @@ struct TemporaryFile {
   }
 };
 
-/// Makes the folder entry durable; a file system that cannot is no reason to fail.
-void sync_folder(const std::filesystem::path& folder) {
-  const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (descriptor < 0) return;
-  ::fsync(descriptor);
-  ::close(descriptor);
-}
-
 /// True if `text` is now in the file, false if another process was first. link(2) is the whole
 /// trick: unlike rename it never replaces, and unlike O_EXCL on the name itself it never shows a
 /// file that is still empty.

@@ -1,30 +1,38 @@
 #include "trust/statement.hpp"
 
-#include <algorithm>
-
 #include "brigade/trust/v1/trust.pb.h"
+#include "trust/fields.hpp"
 
 namespace brigade::trust {
 
-Result<std::string> sign_statement(const SigningKey& key, std::string_view statement,
-                                   const std::string& content) {
-  BRIGADE_ASSIGN(const Signature signature, key.sign(statement, content));
+namespace {
+
+std::string to_bytes(const Statement& statement) {
   v1::Signed message;
-  message.set_content(content);
-  message.set_signature(signature.bytes.data(), signature.bytes.size());
+  message.set_content(statement.content);
+  set_bytes(message.mutable_signature(), statement.signature.bytes);
   return message.SerializeAsString();
+}
+
+}  // namespace
+
+Result<std::string> sign_statement(const SigningKey& key, std::string_view name,
+                                   std::string content) {
+  Statement statement;
+  BRIGADE_ASSIGN(statement.signature, key.sign(name, content));
+  statement.content = std::move(content);
+  return to_bytes(statement);
 }
 
 Result<Statement> parse_statement(std::string_view bytes) {
   v1::Signed message;
   Statement statement;
-  if (!message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) ||
-      message.signature().size() != statement.signature.bytes.size()) {
+  const bool is_read = message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size())) &&
+                       get_bytes(message.signature(), statement.signature.bytes);
+  if (is_read) statement.content = std::move(*message.mutable_content());
+  if (!is_read || to_bytes(statement) != bytes) {
     return make_error(ErrorCode::kCorrupt, "it is no signed statement");
   }
-  std::copy(message.signature().begin(), message.signature().end(),
-            statement.signature.bytes.begin());
-  statement.content = std::move(*message.mutable_content());
   return statement;
 }
 

@@ -9,16 +9,17 @@
 
 namespace brigade::trust {
 
-/// `content` with the key's signature as `statement`, serialized.
-Result<std::string> sign_statement(const SigningKey& key, std::string_view statement,
-                                   const std::string& content);
-
 struct Statement {
   std::string content;
   Signature signature;
 };
+
+/// `content` with the key's signature as the statement `name`, as bytes.
+Result<std::string> sign_statement(const SigningKey& key, std::string_view name,
+                                   std::string content);
+
 /// Takes it apart; whether the signature holds is the caller's to ask, since the key is often
-/// inside. kCorrupt if these are not the bytes of a signed statement.
+/// inside. kCorrupt unless `bytes` are the one form of a signed statement.
 Result<Statement> parse_statement(std::string_view bytes);
 
 }  // namespace brigade::trust

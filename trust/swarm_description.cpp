@@ -3,8 +3,9 @@
 #include <openssl/rand.h>
 #include <openssl/sha.h>
 
-#include <algorithm>
-
+#include "base/check.hpp"
+#include "base/limits.hpp"
+#include "base/utf8.hpp"
 #include "brigade/trust/v1/trust.pb.h"
 #include "trust/fields.hpp"
 #include "trust/openssl.hpp"
@@ -16,7 +17,6 @@ namespace {
 
 constexpr std::string_view kStatement = "swarm description v1";
 constexpr std::string_view kIdOf = "brigade swarm id v1";
-constexpr std::size_t kMaxBytes = 256 * 1024;
 
 }  // namespace
 
@@ -50,12 +50,17 @@ Result<std::string> sign_description(const SigningKey& owner, const SwarmDescrip
   message.set_revision(description.revision);
   message.set_created_unix_s(description.created_unix_s);
   message.set_swarm_toml(description.swarm_toml);
-  return sign_statement(owner, kStatement, message.SerializeAsString());
+  BRIGADE_ASSIGN(std::string bytes, sign_statement(owner, kStatement, message.SerializeAsString()));
+  // What nobody could read must not be signed.
+  BRIGADE_TRY(read_description(bytes));
+  return bytes;
 }
 
 Result<SwarmDescription> read_description(std::string_view bytes) {
   const auto refused = [](const char* why) { return make_error(ErrorCode::kCorrupt, why); };
-  if (bytes.size() > kMaxBytes) return refused("it is too long for a swarm's description");
+  if (bytes.size() > limits::kMaxDescriptionBytes) {
+    return refused("it is too long for a swarm's description");
+  }
   BRIGADE_ASSIGN(const Statement statement, parse_statement(bytes));
   v1::SwarmDescription message;
   SwarmDescription description;
@@ -70,6 +75,10 @@ Result<SwarmDescription> read_description(std::string_view bytes) {
   description.revision = message.revision();
   description.created_unix_s = message.created_unix_s();
   description.swarm_toml = std::move(*message.mutable_swarm_toml());
+  if (description.revision == 0 || description.created_unix_s > limits::kMaxUnixS ||
+      !is_utf8(description.swarm_toml)) {
+    return refused("its revision, its time or its text makes no sense");
+  }
   return description;
 }
 

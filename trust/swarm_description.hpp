@@ -32,16 +32,18 @@ Result<SwarmOrigin> make_origin(const PublicKey& owner);
 
 struct SwarmDescription {
   SwarmOrigin origin;
-  std::uint64_t revision = 1;  // the highest one holds
+  std::uint64_t revision = 1;  // from 1; the highest one holds
   std::uint64_t created_unix_s = 0;
   std::string swarm_toml;
   bool operator==(const SwarmDescription&) const = default;
 };
 
 /// Signed bytes, as they are kept and sent. `owner` must be the key of the description's origin.
+/// kCorrupt, with what is wrong, for what read_description() would refuse.
 Result<std::string> sign_description(const SigningKey& owner, const SwarmDescription& description);
 
-/// kCorrupt, with what is wrong: too long, no statement, or not signed by the owner that it names.
+/// kCorrupt, with what is wrong: too long, no statement, not signed by the owner that it names, or
+/// beyond bounds.
 Result<SwarmDescription> read_description(std::string_view bytes);
 
 }  // namespace brigade::trust
