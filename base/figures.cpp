@@ -4,7 +4,10 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cmath>
+
+#include "base/limits.hpp"
 
 namespace brigade {
 
@@ -49,6 +52,16 @@ std::string as_clock(double seconds) {
   const auto whole = static_cast<std::uint64_t>(std::max(seconds, 0.0));
   if (whole < 3600) return fmt::format("{}:{:02}", whole / 60, whole % 60);
   return fmt::format("{}:{:02}:{:02}", whole / 3600, whole / 60 % 60, whole % 60);
+}
+
+std::string as_utc(std::uint64_t unix_s) {
+  const std::chrono::sys_seconds time{std::chrono::seconds(std::min(unix_s, limits::kMaxUnixS))};
+  const auto day = std::chrono::floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(time - day);
+  return fmt::format("{}-{:02}-{:02} {:02}:{:02} UTC", static_cast<int>(date.year()),
+                     static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                     clock.hours().count(), clock.minutes().count());
 }
 
 }  // namespace brigade

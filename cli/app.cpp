@@ -12,6 +12,21 @@
 
 namespace brigade::cli {
 
+namespace {
+
+void add_swarm(CLI::App& app, Chosen& chosen) {
+  CLI::App* swarm = app.add_subcommand("swarm", "Make a swarm, and see what one is");
+  swarm->require_subcommand(1);
+  add_swarm_create(*swarm, chosen);
+  add_swarm_show(*swarm, chosen);
+  swarm->footer(
+      "Examples:\n"
+      "  brigade swarm create swarm.toml --out my-swarm\n"
+      "  brigade swarm show my-swarm");
+}
+
+}  // namespace
+
 int run(int argc, char** argv) {
   CLI::App app("Trains a language model across a line of daemons, each with one stage of it.",
                "brigade");
@@ -20,6 +35,8 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.formatter(std::make_shared<HelpFormatter>());
   add_local(app, chosen);
+  add_swarm(app, chosen);
+  add_invite(app, chosen);
   add_status(app, chosen);
   add_stage_commands(app, chosen, std::span(argv, static_cast<std::size_t>(argc)).subspan(1));
   app.footer(

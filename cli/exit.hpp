@@ -14,8 +14,8 @@ enum class Exit : int {
   kInterrupted = 130  // Ctrl-C or SIGTERM; the state is saved
 };
 
-/// Prints "brigade: MESSAGE" on one line of stderr (line ends inside become spaces) and returns
-/// `exit`, so that a command can end with `return fail(…)`.
+/// Prints "brigade: MESSAGE" on one line of stderr (line ends and what else would steer a terminal
+/// become spaces) and returns `exit`, so that a command can end with `return fail(…)`.
 Exit fail(Exit exit, std::string_view message);
 inline Exit fail(Exit exit, const Error& error) {
   return fail(exit, error.message);

@@ -109,11 +109,11 @@ class EndToEndTest(unittest.TestCase):
         return ["local", "--model", self.model(blocks), "--data", self.text, "--out",
                 self.folder / out, "--device", "cpu", "--threads", "1", "--batch", "4", *flags]
 
-    def brigade(self, *arguments, program=BRIGADE, timeout=110):
-        """Runs to the end."""
+    def brigade(self, *arguments, program=BRIGADE, timeout=110, typed=""):
+        """Runs to the end; `typed` is what stdin says."""
         started = time.monotonic()
         done = subprocess.run([str(program), *map(str, arguments)], cwd=self.folder,
-                              timeout=timeout, stdin=subprocess.DEVNULL, capture_output=True,
+                              timeout=timeout, input=typed, capture_output=True,
                               text=True, errors="replace", check=False)
         return Run(done.returncode, done.stdout, done.stderr, time.monotonic() - started)
 

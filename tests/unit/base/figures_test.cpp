@@ -40,4 +40,12 @@ TEST_CASE("times are said as people say them, and never negative") {
   CHECK(as_clock(3723) == "1:02:03");
 }
 
+TEST_CASE("a time is said in UTC") {
+  CHECK(as_utc(0) == "1970-01-01 00:00 UTC");
+  CHECK(as_utc(951'782'399) == "2000-02-28 23:59 UTC");
+  CHECK(as_utc(951'782'400) == "2000-02-29 00:00 UTC");
+  CHECK(as_utc(1'800'000'000) == "2027-01-15 08:00 UTC");
+  CHECK(as_utc(~std::uint64_t{0}) == "9999-12-31 23:59 UTC");
+}
+
 }  // namespace brigade

@@ -1,0 +1,87 @@
+// brigade swarm create: a new owner, and its signed word on what the swarm trains.
+#include <fmt/format.h>
+
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "base/file.hpp"
+#include "base/limits.hpp"
+#include "cli/commands.hpp"
+#include "cli/run_cost.hpp"
+#include "cli/swarm_folder.hpp"
+#include "cli/wall_clock.hpp"
+#include "config/swarm_config.hpp"
+
+namespace brigade::cli {
+
+namespace {
+
+struct SwarmCreateFlags {
+  std::string file;
+  std::string out;
+};
+
+// Every setting written out, the split too: a node whose defaults are others must not read another
+// swarm from it. Data paths stay as the user wrote them.
+Result<config::SwarmConfig> read_settled(const std::string& file) {
+  BRIGADE_ASSIGN(const std::string text, read_file(file, limits::kMaxConfigBytes));
+  BRIGADE_ASSIGN(config::SwarmConfig swarm, config::parse_swarm_config(text, file));
+  BRIGADE_ASSIGN(const auto split, plan_split(swarm));
+  swarm.split.clear();
+  for (const swarm::StageRange& range : split) swarm.split.push_back(range.blocks);
+  return swarm;
+}
+
+void warn_of_own_paths(const config::SwarmConfig& swarm) {
+  for (const std::string& path : {swarm.data.train, swarm.data.validation}) {
+    if (!std::filesystem::path(path).is_absolute()) continue;
+    fmt::print(stderr,
+               "note: everybody who joins reads this path of your machine: {}; a relative one says "
+               "less\n",
+               path);
+  }
+}
+
+Exit create(const SwarmCreateFlags& flags) {
+  const auto swarm = read_settled(flags.file);
+  if (!swarm) return fail(Exit::kFailed, swarm.error());
+  const std::string out = flags.out.empty() ? swarm->name : flags.out;
+  const auto made = create_swarm(out, config::to_toml(*swarm), now_unix_s());
+  if (!made) return fail(Exit::kFailed, made.error());
+  warn_of_own_paths(*swarm);
+  fmt::print(
+      "swarm   {}\n"
+      "id      {}\n"
+      "folder  {}\n"
+      "          owner.pem     the owner's key: keep a copy where nobody else can read it, since\n"
+      "                        without it nobody can be invited any more\n"
+      "          swarm.signed  the description, for everybody\n"
+      "next    brigade invite --swarm {}\n",
+      swarm->name, trust::to_hex(trust::id_of(made->origin)), out, out);
+  return Exit::kDone;
+}
+
+}  // namespace
+
+void add_swarm_create(CLI::App& swarm, Chosen& chosen) {
+  CLI::App* command = swarm.add_subcommand("create", "Make a swarm that others can be invited to");
+  const auto flags = std::make_shared<SwarmCreateFlags>();
+  command->add_option("FILE", flags->file, "swarm.toml: what is trained and how")->required();
+  command
+      ->add_option("--out", flags->out,
+                   "new folder for the owner's key and the signed description (default: the "
+                   "swarm's name)")
+      ->type_name("DIR");
+  command->footer(
+      "Makes the owner's key and signs with it what the swarm trains: FILE with every\n"
+      "setting written out. The swarm's id is the hash of that key and a random number.\n"
+      "Nothing is overwritten.\n\n"
+      "Example:\n"
+      "  brigade swarm create swarm.toml --out my-swarm\n"
+      "  brigade invite --swarm my-swarm");
+  command->callback([flags, &chosen] { chosen = [flags] { return create(*flags); }; });
+}
+
+}  // namespace brigade::cli

@@ -1,0 +1,150 @@
+#include "cli/swarm_folder.hpp"
+
+#include <fmt/format.h>
+#include <stdlib.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "base/file.hpp"
+#include "base/limits.hpp"
+#include "trust/key_file.hpp"
+
+namespace brigade::cli {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kOwnerFile = "owner.pem";
+constexpr const char* kDescriptionFile = "swarm.signed";
+
+trust::KeyFile owner_key_in(const fs::path& folder) {
+  return {folder / kOwnerFile, "owner", "and create another swarm"};
+}
+
+Error io_error(const fs::path& path, std::string_view what, int error) {
+  return make_error(ErrorCode::kIo,
+                    fmt::format("{}: cannot {}: {}", path.string(), what, std::strerror(error)));
+}
+
+Error is_there_already(const fs::path& folder) {
+  return make_error(
+      ErrorCode::kBadInput,
+      fmt::format("{}: is there already, and nothing is overwritten: give another --out",
+                  folder.string()));
+}
+
+/// A folder under a temporary name beside its own until become(); without it nothing is left.
+class Draft {
+ public:
+  static Result<Draft> beside(const fs::path& folder) {
+    std::string name =
+        (folder.parent_path() / fmt::format(".{}.XXXXXX", folder.filename().string())).string();
+    if (::mkdtemp(name.data()) == nullptr) return io_error(folder, "make the folder", errno);
+    return Draft(name);
+  }
+  Draft(Draft&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  Draft& operator=(Draft&&) = delete;
+  ~Draft() {
+    std::error_code ignored;
+    if (!path_.empty()) fs::remove_all(path_, ignored);
+  }
+
+  const fs::path& path() const { return path_; }
+
+  /// Takes the place of nothing or of an empty folder.
+  Result<> become(const fs::path& folder) {
+    if (std::rename(path_.c_str(), folder.c_str()) != 0) {
+      const bool is_taken = errno == EEXIST || errno == ENOTEMPTY || errno == ENOTDIR;
+      if (is_taken) return is_there_already(folder);
+      return io_error(folder, "make the folder", errno);
+    }
+    path_.clear();
+    sync_folder(folder.parent_path());
+    return {};
+  }
+
+ private:
+  explicit Draft(fs::path path) : path_(std::move(path)) {}
+  fs::path path_;
+};
+
+Result<trust::SwarmDescription> fill(const fs::path& folder, const std::string& swarm_toml,
+                                     std::uint64_t now_unix_s) {
+  BRIGADE_ASSIGN(const trust::SigningKey owner, trust::create_key(owner_key_in(folder)));
+  trust::SwarmDescription description;
+  BRIGADE_ASSIGN(description.origin, trust::make_origin(owner.public_key()));
+  description.created_unix_s = now_unix_s;
+  description.swarm_toml = swarm_toml;
+  BRIGADE_ASSIGN(const std::string bytes, trust::sign_description(owner, description));
+  BRIGADE_TRY(write_file_atomically(folder / kDescriptionFile, bytes));
+  return description;
+}
+
+}  // namespace
+
+Result<trust::SwarmDescription> create_swarm(const fs::path& root, const std::string& swarm_toml,
+                                             std::uint64_t now_unix_s) {
+  fs::path folder = fs::absolute(root).lexically_normal();
+  if (!folder.has_filename()) folder = folder.parent_path();  // "out/" is "out"
+  std::error_code error;
+  const bool is_free = !fs::exists(folder, error) ||
+                       (fs::is_directory(folder, error) && fs::is_empty(folder, error));
+  if (!is_free) return is_there_already(root);
+  fs::create_directories(folder.parent_path(), error);
+  if (error) return io_error(folder.parent_path(), "make the folder", error.value());
+  BRIGADE_ASSIGN(Draft draft, Draft::beside(folder));
+  auto description = fill(draft.path(), swarm_toml, now_unix_s);
+  if (!description) {
+    return make_error(
+        description.error().code,
+        fmt::format("{}: no swarm was made: {}", root.string(), description.error().message));
+  }
+  BRIGADE_TRY(draft.become(folder));
+  return description;
+}
+
+Result<trust::SwarmDescription> load_description(const fs::path& file_or_folder) {
+  std::error_code ignored;
+  const bool is_folder = fs::is_directory(file_or_folder, ignored);
+  const fs::path file = is_folder ? file_or_folder / kDescriptionFile : file_or_folder;
+  auto bytes = read_file(file, limits::kMaxDescriptionBytes);
+  if (!bytes && bytes.error().code == ErrorCode::kNotFound) {
+    return make_error(
+        ErrorCode::kNotFound,
+        fmt::format("{}: no swarm here: name the folder that brigade swarm create made, or a file "
+                    "like its {}",
+                    file_or_folder.string(), kDescriptionFile));
+  }
+  if (!bytes) return bytes.error();
+  auto description = trust::read_description(*bytes);
+  if (description) return description;
+  return make_error(description.error().code,
+                    fmt::format("{}: {}: get it again from somebody who has it", file.string(),
+                                description.error().message));
+}
+
+Result<OwnedSwarm> load_owned_swarm(const fs::path& root) {
+  BRIGADE_ASSIGN(trust::SwarmDescription description, load_description(root));
+  const trust::KeyFile file = owner_key_in(root);
+  auto owner = trust::load_key(file);
+  if (!owner && owner.error().code == ErrorCode::kNotFound) {
+    return make_error(ErrorCode::kNotFound,
+                      fmt::format("{}: not there, and the swarm's owner alone can do this: restore "
+                                  "the key from its copy",
+                                  file.path.string()));
+  }
+  if (!owner) return owner.error();
+  if (owner->public_key() != description.origin.owner) {
+    return make_error(ErrorCode::kBadInput,
+                      fmt::format("{}: is not the key of this swarm's owner: restore the right one "
+                                  "from its copy",
+                                  file.path.string()));
+  }
+  return OwnedSwarm{std::move(*owner), std::move(description)};
+}
+
+}  // namespace brigade::cli

@@ -1,0 +1,34 @@
+// The folder of a swarm's owner: made by `brigade swarm create`, signed with by `brigade invite`.
+//
+//   owner.pem      the owner's private key, mode 0600: who has it is the owner
+//   swarm.signed   the signed description; for everybody
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+
+#include "base/result.hpp"
+#include "trust/key.hpp"
+#include "trust/swarm_description.hpp"
+
+namespace brigade::cli {
+
+/// Makes a new owner and a new swarm in the folder `root`, mode 0700. It appears with both files in
+/// it or not at all. kBadInput if it is there already, unless empty; kIo, with nothing left behind.
+Result<trust::SwarmDescription> create_swarm(const std::filesystem::path& root,
+                                             const std::string& swarm_toml,
+                                             std::uint64_t now_unix_s);
+
+/// A description that its owner has signed: a file, or the one in a swarm's folder. Errors name the
+/// file.
+Result<trust::SwarmDescription> load_description(const std::filesystem::path& file_or_folder);
+
+struct OwnedSwarm {
+  trust::SigningKey owner;
+  trust::SwarmDescription description;
+};
+/// What it takes to sign for a swarm: errors say what is missing, or that the key is another's.
+Result<OwnedSwarm> load_owned_swarm(const std::filesystem::path& root);
+
+}  // namespace brigade::cli
