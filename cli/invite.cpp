@@ -45,8 +45,7 @@ std::string check_contact(const std::string& text) {
 
 Result<trust::Invite> make_invite(const InviteFlags& flags, const OwnedSwarm& swarm) {
   const trust::SwarmDescription& description = swarm.description;
-  BRIGADE_ASSIGN(const config::SwarmConfig config,
-                 config::parse_swarm_config(description.swarm_toml, flags.swarm));
+  BRIGADE_ASSIGN(const config::SwarmConfig config, config_of(description, flags.swarm));
   trust::Invite invite;
   invite.origin = description.origin;
   BRIGADE_ASSIGN(invite.id, trust::make_invite_id());

@@ -127,6 +127,16 @@ Result<trust::SwarmDescription> load_description(const fs::path& file_or_folder)
                                 description.error().message));
 }
 
+Result<config::SwarmConfig> config_of(const trust::SwarmDescription& description,
+                                      const fs::path& origin) {
+  auto config = config::parse_swarm_config(description.swarm_toml, origin.string());
+  if (config) return config;
+  return make_error(config.error().code,
+                    fmt::format("{}: signed by its owner, but not understood by this Brigade: "
+                                "update it",
+                                config.error().message));
+}
+
 Result<OwnedSwarm> load_owned_swarm(const fs::path& root) {
   BRIGADE_ASSIGN(trust::SwarmDescription description, load_description(root));
   const trust::KeyFile file = owner_key_in(root);

@@ -9,13 +9,14 @@
 #include <string>
 
 #include "base/result.hpp"
+#include "config/swarm_config.hpp"
 #include "trust/key.hpp"
 #include "trust/swarm_description.hpp"
 
 namespace brigade::cli {
 
 /// Makes a new owner and a new swarm in the folder `root`, mode 0700. It appears with both files in
-/// it or not at all. kBadInput if it is there already, unless empty; kIo, with nothing left behind.
+/// it or not at all. kBadInput if it is there already, unless empty; kIo.
 Result<trust::SwarmDescription> create_swarm(const std::filesystem::path& root,
                                              const std::string& swarm_toml,
                                              std::uint64_t now_unix_s);
@@ -23,6 +24,10 @@ Result<trust::SwarmDescription> create_swarm(const std::filesystem::path& root,
 /// A description that its owner has signed: a file, or the one in a swarm's folder. Errors name the
 /// file.
 Result<trust::SwarmDescription> load_description(const std::filesystem::path& file_or_folder);
+
+/// What it trains. The error says that it is signed and not understood; `origin` names it there.
+Result<config::SwarmConfig> config_of(const trust::SwarmDescription& description,
+                                      const std::filesystem::path& origin);
 
 struct OwnedSwarm {
   trust::SigningKey owner;

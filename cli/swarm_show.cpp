@@ -63,13 +63,8 @@ void print(const trust::SwarmDescription& description, const config::SwarmConfig
 Exit show(const SwarmShowFlags& flags) {
   const auto description = load_description(flags.path);
   if (!description) return fail(Exit::kFailed, description.error());
-  const auto swarm = config::parse_swarm_config(description->swarm_toml, flags.path);
-  if (!swarm) {
-    return fail(
-        Exit::kFailed,
-        fmt::format("{}: signed by its owner, but not understood by this Brigade: update it",
-                    swarm.error().message));
-  }
+  const auto swarm = config_of(*description, flags.path);
+  if (!swarm) return fail(Exit::kFailed, swarm.error());
   if (flags.prints_json) {
     std::puts(to_json(*description, *swarm).dump().c_str());
   } else {

@@ -2,7 +2,11 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <array>
 #include <filesystem>
+#include <thread>
+#include <vector>
 
 #include "tests/catch.hpp"
 #include "tests/temporary_folder.hpp"
@@ -80,6 +84,19 @@ TEST_CASE("an empty folder that the user has made is taken") {
   const test::TemporaryFolder folder;
   fs::create_directory(folder / "tiny");
   REQUIRE(create_swarm(folder / "tiny", kToml, kNow).has_value());
+  CHECK(load_owned_swarm(folder / "tiny").has_value());
+  CHECK(folder.count_files() == 1);
+}
+
+TEST_CASE("of several that make the same folder at the same time one succeeds") {
+  const test::TemporaryFolder folder;
+  std::vector<std::thread> makers;
+  std::array<bool, 8> is_made{};
+  for (bool& one : is_made) {
+    makers.emplace_back([&] { one = create_swarm(folder / "tiny", kToml, kNow).has_value(); });
+  }
+  for (std::thread& maker : makers) maker.join();
+  CHECK(std::count(is_made.begin(), is_made.end(), true) == 1);
   CHECK(load_owned_swarm(folder / "tiny").has_value());
   CHECK(folder.count_files() == 1);
 }
