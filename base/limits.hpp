@@ -23,10 +23,10 @@ inline constexpr std::uint32_t kMaxKeptCheckpoints = 1000;
 
 // One node's core.
 inline constexpr std::uint32_t kMaxWindow = 1024;  // micro-batches in flight from one head
-// Computing time of one micro-batch that a stage may state: a day.
-inline constexpr std::uint64_t kMaxPaceNs = 86'400'000'000'000;
-inline constexpr std::uint64_t kMaxElapsedNs = 3'650 * kMaxPaceNs;  // of an epoch: ten years
-inline constexpr std::uint32_t kMaxInFlight = 4096;       // at one stage, all heads together
+inline constexpr std::uint64_t kDayNs = 86'400'000'000'000;
+inline constexpr std::uint64_t kMaxPaceNs = kDayNs;             // computing time of one micro-batch
+inline constexpr std::uint64_t kMaxElapsedNs = 3'650 * kDayNs;  // of an epoch
+inline constexpr std::uint32_t kMaxInFlight = 4096;             // at one stage, all heads together
 inline constexpr std::uint32_t kMaxKeptGradients = 4096;  // applied, not yet acknowledged upstream
 inline constexpr std::uint32_t kMaxAppliedAhead = 4096;   // applied beyond the oldest that is not
 inline constexpr std::uint32_t kMaxOffers = 16;           // checkpoints named in one beacon

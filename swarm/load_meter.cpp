@@ -4,11 +4,13 @@
 
 namespace brigade::swarm {
 
-LoadMeter::LoadMeter(StageIndex stage, std::uint32_t accumulate)
-    : stage_(stage), block_(accumulate * ((kBlock + accumulate - 1) / accumulate)) {}
+LoadMeter::LoadMeter(StageIndex stage, bool is_tail, std::uint32_t accumulate)
+    : stage_(stage),
+      is_tail_(is_tail),
+      block_(accumulate * ((kBlock + accumulate - 1) / accumulate)) {}
 
 void LoadMeter::restart() {
-  *this = LoadMeter(stage_, block_);
+  *this = LoadMeter(stage_, is_tail_, block_);
 }
 
 void LoadMeter::note(TimePoint now, Work work, std::uint64_t applied) {
@@ -47,11 +49,17 @@ Load LoadMeter::own(TimePoint now) const {
 }
 
 Load LoadMeter::line(TimePoint now) {
-  if (!after_) return own(now);
+  Load mine_now = own(now);
+  if (is_tail_) return mine_now;
+  const Duration kUnknown{0};
+  if (!after_ || after_->pace == kUnknown || mine_now.pace == kUnknown) {
+    mine_now.pace = kUnknown;
+    return mine_now;
+  }
   const auto mine = static_cast<double>(mean_.count());
   const auto theirs = static_cast<double>(after_->pace.count());
   is_slowest_ = is_slowest_ ? theirs <= mine * kClearlySlower : mine > theirs * kClearlySlower;
-  return is_slowest_ ? own(now) : *after_;
+  return is_slowest_ ? mine_now : *after_;
 }
 
 }  // namespace brigade::swarm

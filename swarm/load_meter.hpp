@@ -34,25 +34,25 @@ class LoadMeter {
   static constexpr double kChange = 0.25;
   static constexpr double kClearlySlower = 1.125;
 
-  LoadMeter(StageIndex stage, std::uint32_t accumulate);
+  LoadMeter(StageIndex stage, bool is_tail, std::uint32_t accumulate);
   void restart();  // a new epoch
   enum class Work : std::uint8_t { kNone, kForward, kOther };
-  /// What is true from `now` on: what the engine does, and the micro-batches applied so far.
-  /// Between two tasks there is a call with kNone.
+  /// What is true from `now` on: what the engine does, and the micro-batches that are in the
+  /// weights by now. Between two tasks there is a call with kNone.
   void note(TimePoint now, Work work, std::uint64_t applied);
   /// What came with a gradient from the stage after.
   void hear(const Load& after) { after_ = after; }
 
-  /// Computing time of one micro-batch here; zero until the first block is complete.
-  Duration pace() const { return mean_; }
+  /// The pace is zero until the first block is complete.
   Load own(TimePoint now) const;
-  /// Of the slowest stage from this one on.
+  /// Of the slowest stage from this one on; the pace is zero while it is unknown which that is.
   Load line(TimePoint now);
 
  private:
   void end_block(Duration microbatch);
 
   StageIndex stage_;
+  bool is_tail_;
   std::uint32_t block_;
   std::optional<TimePoint> at_;
   Work work_ = Work::kNone;

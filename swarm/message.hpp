@@ -71,7 +71,7 @@ struct Backward {
   MicrobatchId id;
   Attempt attempt;
   LossSum loss;     // of this micro-batch at the tail, passed up the line unchanged
-  Load load;        // of the slowest stage from the sender on, when this was sent
+  Load load;        // of the slowest stage from the sender on, the newest that it knows
   Payload payload;  // encoded gradient of the loss with respect to the input; empty for kEval
 };
 

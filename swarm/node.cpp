@@ -29,7 +29,8 @@ class Node::Impl {
         session_(options, start.max_epoch),
         book_(options, std::move(start.checkpoints)),
         post_(options, now),
-        load_(options.stage, options.accumulate),
+        load_meter_(options.stage, options.stage.next().value() == options.stages,
+                    options.accumulate),
         created_at_(now) {
     BRIGADE_CHECK(options.stages > 0 && options.stages <= limits::kMaxStages &&
                   options.stage.value() < options.stages);
@@ -41,7 +42,7 @@ class Node::Impl {
   }
 
   void handle(TimePoint now, const Event& event) {
-    shared_.load = load_.line(now);
+    shared_.load = load_meter_.line(now);
     std::visit([&](const auto& happened) { on(now, happened); }, event);
     settle(now);
   }
@@ -68,6 +69,7 @@ class Node::Impl {
     exchange_.on(now, from, message);
   }
   void receive(TimePoint now, const NodeId& from, const Backward& message);
+  void hear(TimePoint now, const NodeId& from, const Load& load);
   void receive(TimePoint, const NodeId& from, const UpBeacon& beacon) {
     hear(after(), from, beacon);
   }
@@ -114,7 +116,8 @@ class Node::Impl {
   LineSession session_;
   CheckpointBook book_;
   BeaconPost post_;
-  LoadMeter load_;
+  LoadMeter load_meter_;
+  std::uint64_t in_weights_ = 0;  // micro-batches of this epoch
   TimePoint created_at_;
 
   bool has_news_ = true;  // something that beacons or the session's verdict depend on has changed
@@ -155,11 +158,20 @@ void Node::Impl::on(TimePoint now, const Received& event) {
 }
 
 void Node::Impl::receive(TimePoint now, const NodeId& from, const Backward& message) {
-  const Load& load = message.load;
-  const bool is_of_line = shared_.router.is_peer_of(from, after()) && load.stage >= after() &&
-                          load.stage.value() < shared_.options.stages;
-  if (is_of_line && message.id.epoch == session_.epoch()) load_.hear(load);
+  const NodeId* chosen = shared_.router.choose(after()).peer;
+  const bool is_current = message.id.epoch == session_.epoch();
+  if (chosen != nullptr && *chosen == from && is_current) hear(now, from, message.load);
   exchange_.on(now, from, message);
+}
+
+void Node::Impl::hear(TimePoint now, const NodeId& from, const Load& load) {
+  if (load == Load{}) return;  // it says nothing
+  const bool is_sane = load.stage >= after() && load.stage.value() < shared_.options.stages &&
+                       load.pace >= Duration::zero() && load.computing >= Duration::zero() &&
+                       load.computing <= load.elapsed;
+  if (!is_sane) return shared_.actions.push(Misbehaved{from, "a load that can't be"});
+  load_meter_.hear(load);
+  shared_.load = load_meter_.line(now);
 }
 
 template <class Beacon>
@@ -227,7 +239,8 @@ void Node::Impl::enter(const LineSession::Verdict& verdict) {
   workbench_.enter_epoch();
   book_.restart(verdict.epoch, verdict.from);
   helm_.enter_epoch();
-  load_.restart();
+  load_meter_.restart();
+  in_weights_ = 0;
 }
 
 void Node::Impl::learn_from_before() {
@@ -333,10 +346,11 @@ void Node::Impl::feed_engine() {
 /// The engine does until the next event what it does now.
 void Node::Impl::note_load(TimePoint now) {
   using Work = LoadMeter::Work;
-  const Work other =
-      workbench_.is_computing() && workbench_.is_restored() ? Work::kOther : Work::kNone;
-  load_.note(now, workbench_.is_forwarding() ? Work::kForward : other,
-             shared_.ledger.counts().applied);
+  Work work = Work::kNone;
+  if (workbench_.is_restored() && workbench_.is_computing())  // else what it does is of no epoch
+    work = workbench_.is_forwarding() ? Work::kForward : Work::kOther;
+  if (workbench_.is_at_cut()) in_weights_ = shared_.ledger.counts().applied;
+  load_meter_.note(now, work, in_weights_);
 }
 
 void Node::Impl::tell_neighbours(TimePoint now) {

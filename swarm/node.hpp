@@ -48,7 +48,7 @@ struct Status {
   std::uint64_t applied = 0;            // of this epoch
   std::uint32_t in_flight = 0;          // drawn − applied
   std::uint32_t forwarded = 0;          // of those: forwarded here, not yet applied
-  std::uint32_t waiting_gradients = 0;  // of those: their gradient is here
+  std::uint32_t waiting_gradients = 0;  // of those: their backward waits or runs
   std::uint32_t kept_gradients = 0;     // applied here, not yet acknowledged by the stage before
   Version version;
   double staleness_mean = 0;  // running mean, in updates

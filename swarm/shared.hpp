@@ -23,7 +23,7 @@ struct Shared {
 
   const Options options;
   EpochInfo epoch;
-  Load load;  // of the slowest stage from this one on, at the present event
+  Load load;  // of the slowest stage from this one on: the newest that is known
   ActionQueue actions;
   Ledger ledger;
   TaskQueue tasks;

@@ -35,6 +35,8 @@ WindowControl::WindowControl(std::uint32_t first, std::uint32_t most)
 
 void WindowControl::restart() {
   has_last_ = false;
+  past_rate_ = 0;
+  drop_trial();
   begin_trial(2 * window_);
 }
 
@@ -44,13 +46,12 @@ bool WindowControl::on_gradients(TimePoint now, std::uint32_t count, const Load&
                                  bool is_limiting) {
   const double past = std::pow(kPast, count);
   smoothed_ = past * smoothed_ + (1 - past) * window_;
-  const bool is_measured = has_last_ && is_limiting && load.stage == load_.stage;
-  const double interval = is_measured ? to_seconds(now - last_) : 0;
   const Load before = std::exchange(load_, load);
-  last_ = now;
-  has_last_ = true;
+  const double interval = to_seconds(now - std::exchange(last_, now));
+  const bool is_first = !std::exchange(has_last_, true);
   if (load.pace <= Duration::zero()) return false;
-  if (known_pace_ == Duration::zero() || has_changed(load.pace, known_pace_)) {
+  if (known_pace_ == Duration::zero() || has_changed(load.pace, known_pace_) ||
+      load.stage != before.stage) {
     forget();
     return false;
   }
@@ -58,32 +59,39 @@ bool WindowControl::on_gradients(TimePoint now, std::uint32_t count, const Load&
     let_pass_ -= std::min(let_pass_, count);
     return false;
   }
-  if (!is_measured) return false;
+  const Duration computing = load.computing - before.computing;
+  const Duration elapsed = load.elapsed - before.elapsed;
+  const bool is_sane = computing >= Duration::zero() && computing <= elapsed;
   const double expected = busy_.count > 0 ? measured().rate : past_rate_;
-  if (interval * expected > double{kOutage} * window_) return false;
+  const bool is_outage =
+      std::max(interval, to_seconds(elapsed)) * expected > double{kOutage} * window_;
+  if (is_first || !is_limiting || !is_sane || is_outage) return false;
   batch_.gradients += count;
   batch_.seconds += interval;
-  batch_.computing += load.computing - before.computing;
-  batch_.elapsed += load.elapsed - before.elapsed;
+  batch_.computing_s += to_seconds(computing);
+  batch_.elapsed_s += to_seconds(elapsed);
   if (!is_batch_complete()) return false;
   seconds_a_gradient_.add(batch_.seconds / batch_.gradients);
-  busy_.add(to_seconds(batch_.computing) / to_seconds(batch_.elapsed));
+  busy_.add(batch_.computing_s / batch_.elapsed_s);
   batch_ = {};
   return decide(judge());
 }
 
 void WindowControl::begin_trial(std::uint32_t let_pass) {
-  // Bursts are rare: a trial that happens to see none must not be believed for being even.
-  const double weight = std::min(1.0, busy_.count / double{kNoiseBatches});
-  if (busy_.count > 1) noise_ += weight * (spread() - noise_);
   if (busy_.count > 0) past_rate_ = measured().rate;
   let_pass_ = let_pass;
-  seconds_a_gradient_ = busy_ = {};
+  seconds_a_gradient_.begin_trial();
+  busy_.begin_trial();
   batch_ = {};
 }
 
+void WindowControl::drop_trial() {
+  seconds_a_gradient_.drop();
+  busy_.drop();
+}
+
 bool WindowControl::is_batch_complete() const {
-  if (batch_.elapsed <= Duration::zero()) return false;
+  if (batch_.elapsed_s <= 0) return false;
   const std::uint32_t round_trips = (kLeastGradients + window_ - 1) / window_;
   const bool is_long = batch_.seconds >= kLongBatch && batch_.gradients % window_ == 0;
   return is_long || batch_.gradients >= window_ * round_trips;
@@ -93,6 +101,17 @@ void WindowControl::Sample::add(double value) {
   ++count;
   sum += value;
   sum_of_squares += value * value;
+}
+
+void WindowControl::Sample::begin_trial() {
+  // Bursts are rare: a trial that happens to see none must not be believed for being even.
+  if (count > 1) noise += std::min(1.0, count / double{kNoiseBatches}) * (spread() - noise);
+  drop();
+}
+
+void WindowControl::Sample::drop() {
+  count = 0;
+  sum = sum_of_squares = 0;
 }
 
 double WindowControl::Sample::mean() const {
@@ -105,21 +124,36 @@ double WindowControl::Sample::spread() const {
   return variance * count / (count - 1) / (mean() * mean());
 }
 
+double WindowControl::Sample::own_error() const {
+  return std::sqrt(spread() / std::max(count, 1U));
+}
+
+double WindowControl::Sample::error() const {
+  return std::sqrt(std::max(spread(), noise) / std::max(count, 1U));
+}
+
 WindowControl::Point WindowControl::measured() const {
   return {window_, 1 / seconds_a_gradient_.mean(), busy_.mean()};
 }
 
-double WindowControl::spread() const {
-  return limit_.rate > 0 || waits_for_links() ? seconds_a_gradient_.spread() : busy_.spread();
+double WindowControl::of_busy(const Point& point) const {
+  return limit_.busy > 0 ? point.busy / limit_.busy : point.busy;
 }
 
-double WindowControl::error() const {
-  return std::sqrt(std::max(spread(), noise_) / busy_.count);
+double WindowControl::of_rate(const Point& point) const {
+  return limit_.rate > 0 ? point.rate / limit_.rate : 0;
+}
+
+const WindowControl::Sample& WindowControl::compared() const {
+  return of_rate(measured()) > of_busy(measured()) ? seconds_a_gradient_ : busy_;
+}
+
+const WindowControl::Sample& WindowControl::gaining() const {
+  return waits_for_links() ? seconds_a_gradient_ : busy_;
 }
 
 double WindowControl::part(const Point& point) const {
-  const double of_busy = limit_.busy > 0 ? point.busy / limit_.busy : point.busy;
-  return limit_.rate > 0 ? std::max(point.rate / limit_.rate, of_busy) : of_busy;
+  return std::max(of_rate(point), of_busy(point));
 }
 
 WindowControl::Verdict WindowControl::judge() const {
@@ -127,9 +161,9 @@ WindowControl::Verdict WindowControl::judge() const {
   const double bar = aim_ == Aim::kWatch ? kEnough - kHysteresis : kEnough;
   if (aim_ != Aim::kWatch && busy_.count > 1 && done < kClearlyLess) return Verdict::kTooSmall;
   if (busy_.count < kLeastBatches) return Verdict::kUndecided;
-  const double sure = aim_ == Aim::kWatch ? 2 : 1;
-  if (done * (1 + sure * error()) < bar) return Verdict::kTooSmall;
-  if (done * (1 - 2 * error()) >= bar) return Verdict::kEnough;
+  const double error = (aim_ == Aim::kSearch ? kSureSearching : kSure) * compared().error();
+  if (done * (1 + error) < bar) return Verdict::kTooSmall;
+  if (done * (1 - error) >= bar) return Verdict::kEnough;
   if (busy_.count < kMostBatches) return Verdict::kUndecided;
   return done < bar ? Verdict::kTooSmall : Verdict::kEnough;
 }
@@ -171,8 +205,8 @@ bool WindowControl::on_enough() {
 bool WindowControl::climb() {
   const Point* half = doubled_in_vain();
   if (half != nullptr) {
-    const double own_error = std::sqrt(spread() / busy_.count);
-    const bool is_sure = busy_.count >= 2 * kLeastBatches && own_error <= kNextToNoError;
+    const bool is_sure =
+        busy_.count >= 2 * kLeastBatches && gaining().own_error() <= kNextToNoError;
     if (!is_sure && busy_.count < kMostBatches) return false;  // measured further
     if (find_limit(*half)) return narrow();
   }
@@ -220,7 +254,8 @@ const WindowControl::Point* WindowControl::doubled_in_vain() const {
   return &*half;
 }
 
-/// What the line does at most, where not computing alone limits it; false if that does.
+/// What the line does at most, where not computing alone limits it. False if that does, or if no
+/// window of the climb was enough for it.
 bool WindowControl::find_limit(const Point& half) {
   // As if what is missing fell with 1/window, which is what it does where delays vary.
   const Point now = measured();
@@ -294,7 +329,7 @@ bool WindowControl::on_probed(Verdict verdict) {
 }
 
 bool WindowControl::on_probed_up() {
-  if (gain_over(found_point_) < 1 - kEnough + 2 * error())
+  if (gain_over(found_point_) < 1 - kEnough + kSure * gaining().error())
     return keep_found("trying more brought back no more");
   limit_ = {};
   return search_again();
@@ -336,7 +371,8 @@ void WindowControl::forget() {
   known_pace_ = load_.pace;
   limit_ = {};
   forget_bounds();
-  seconds_a_gradient_ = busy_ = {};  // their spread is the change's, not the line's
+  past_rate_ = 0;
+  drop_trial();  // its spread is the change's, not the line's
   begin_trial(window_);
 }
 

@@ -13,9 +13,9 @@
 //
 // Rules
 // - A window is tried: gradients of the window before are let pass (two round trips), then batches
-//   of at least one round trip are timed, until that part is above or below kEnough by two standard
-//   errors, or kMostBatches are in. So steady links are judged after four round trips, and jittery
-//   or bursty ones are averaged for as long as they need.
+//   of at least one round trip are timed, until that part is above or below kEnough by one or
+//   two standard errors, or kMostBatches are in. So steady links are judged after four round trips,
+//   and jittery or bursty ones are averaged for as long as they need.
 // - Too small: the window grows by what is missing, to twice its size at most. If twice as much in
 //   flight brought next to nothing more, the line does what it can, and that is its most. The part
 //   of it that a still larger window would add is estimated from the same two points.
@@ -24,10 +24,13 @@
 // - Found: it is watched with a lower bar (kHysteresis), so that noise does not move it. Smaller
 //   windows are tried again now and then, where not computing alone is the limit larger ones in
 //   turn, with pauses that double while nothing comes of it, so that trying costs little.
-// - What was learned is dropped when the slowest stage's computing time changes by kPaceChange, and
-//   when a window that was enough is not any more.
+// - What was learned is dropped when the slowest stage's computing time changes by kPaceChange, or
+//   another stage becomes the slowest. When a window that was enough is not any more, the search
+//   begins again, with what the line was seen to do at most.
 // - Time in which the window is not what limits the head (evaluations, a line that is not ready) is
-//   not measured, nor is an interval of more than kOutage round trips: no window bridges an outage.
+//   not measured, nor is an interval of more than kOutage round trips, by either clock: no window
+//   bridges an outage. Counters that go back, or a computing time that exceeds the time, are not
+//   believed.
 //
 // Bounds: windows 1 … `most`. Threading: none. Cost: O(1) a gradient.
 #pragma once
@@ -46,6 +49,8 @@ class WindowControl {
       0.98;  // of what the line can do: at most 3 % less, with a margin
   static constexpr double kHysteresis = 0.01;  // less than that is enough for a window once found
   static constexpr double kClearlyLess = 0.7;  // needs no more than two batches
+  static constexpr double kSure = 2;           // standard errors, of a window once found; before,
+  static constexpr double kSureSearching = 1;  // a wrong step is soon corrected, and waiting costs
   static constexpr double kNoMore = 0.1;       // gained by twice the window: the line's limit
   static constexpr double kMostlyBusy = 0.8;   // a slowest stage so busy waits for no link
   static constexpr double kPaceChange = 0.2;
@@ -60,8 +65,8 @@ class WindowControl {
   WindowControl(std::uint32_t first, std::uint32_t most);
   void restart();  // a new epoch: the window stays, measuring begins again
 
-  /// `count` gradients came back, the last one with `load`. `is_limiting`: since the call before,
-  /// nothing but the window held draws back. True: the window has changed.
+  /// `count` gradients came back; `load` is the newest that was heard. `is_limiting`: since the
+  /// call before, nothing but the window held draws back. True: the window has changed.
   bool on_gradients(TimePoint now, std::uint32_t count, const Load& load, bool is_limiting);
 
   std::uint32_t window() const { return window_; }
@@ -94,24 +99,33 @@ class WindowControl {
   struct Batch {
     std::uint32_t gradients = 0;
     double seconds = 0;
-    Duration computing{};  // of the slowest stage
-    Duration elapsed{};    // by its clock
+    double computing_s = 0;  // of the slowest stage
+    double elapsed_s = 0;    // by its clock
   };
-  /// Of values that a trial's batches had.
+  /// Of the values that a trial's batches had.
   struct Sample {
     std::uint32_t count = 0;
     double sum = 0, sum_of_squares = 0;
+    double noise = 0;  // spread over the last trials
+
     void add(double value);
+    void begin_trial();
+    void drop();  // as if the trial had not been
     double mean() const;
-    double spread() const;  // variance relative to the mean squared
+    double spread() const;     // variance relative to the mean squared
+    double own_error() const;  // standard error of the mean, as a part of it, by this trial alone
+    double error() const;      // the same, for the noise that is known
   };
 
   // Measuring.
   void begin_trial(std::uint32_t let_pass);
+  void drop_trial();
   bool is_batch_complete() const;
-  Point measured() const;                 // in the present trial
-  double spread() const;                  // of what is compared
-  double error() const;                   // its standard error, as a part of it
+  Point measured() const;          // in the present trial
+  const Sample& compared() const;  // what part() of the present trial goes by
+  const Sample& gaining() const;   // what gain_over() goes by
+  double of_busy(const Point& point) const;
+  double of_rate(const Point& point) const;
   double part(const Point& point) const;  // of what the line can do
   Verdict judge() const;
 
@@ -144,7 +158,7 @@ class WindowControl {
   double busy_before_ = 0;
   Aim aim_ = Aim::kSearch;
   Load load_;                    // newest
-  Duration known_pace_{};        // of its stage, for which the following holds
+  Duration known_pace_{};        // of the slowest stage, for which the following holds
   std::uint32_t too_small_ = 0;  // largest window known to be; 0: none is
   std::uint32_t enough_ = 0;     // smallest window known to be; 0: none is
   std::vector<Point> climb_;     // what was too small on the way up; log2(most) and a few
@@ -165,8 +179,7 @@ class WindowControl {
   Sample seconds_a_gradient_;  // one value a batch
   Sample busy_;                // one value a batch
 
-  double noise_ = 0;      // spread of batches over the last trials
-  double past_rate_ = 0;  // of the trial before, gradients a second
+  double past_rate_ = 0;  // of the trial before, gradients a second; 0: unknown
 };
 
 }  // namespace brigade::swarm

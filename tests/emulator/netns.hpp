@@ -33,7 +33,7 @@ struct Namespace {
   Descriptor tun;  // non-blocking; one IP packet a read or write
 };
 
-/// Its device bears `address`/24 and is up, as is its loopback.
+/// Its device bears `address`/24 and is up, as is its loopback. TCP is cubic, if it can be.
 Result<Namespace> make_namespace(std::uint32_t address, std::uint32_t mtu);
 
 /// Ends every process that is in one of these namespaces, with SIGKILL.

@@ -24,6 +24,9 @@ void check_message(const swarm::Message& message, const std::optional<PayloadPla
   }
   if (const auto* backward = std::get_if<swarm::Backward>(&message)) {
     require(std::isfinite(backward->loss.nats));
+    require(Duration::zero() <= backward->load.computing &&
+            backward->load.computing <= backward->load.elapsed &&
+            backward->load.pace >= Duration::zero());
     require(plan.has_value() == (backward->id.kind == MicrobatchId::Kind::kTrain));
   }
   if (const auto* beacon = std::get_if<swarm::UpBeacon>(&message)) {

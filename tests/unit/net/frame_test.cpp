@@ -81,6 +81,20 @@ TEST_CASE("an evaluation's backward carries its loss and no payload") {
   CHECK(heard.loss.tokens == 64);
 }
 
+TEST_CASE("a backward carries the load of the slowest stage, within its bounds") {
+  const auto day = std::chrono::hours{24};
+  swarm::Backward backward;
+  backward.id = kId;
+  backward.id.kind = MicrobatchId::Kind::kEval;
+  backward.load = {StageIndex(2), std::chrono::milliseconds{7}, day, 2 * day};
+  CHECK(round_trip(backward).load == backward.load);
+  backward.load = {StageIndex(2), 2 * day, 9'999 * day, 9'998 * day};
+  const swarm::Load bounded = round_trip(backward).load;
+  CHECK(bounded.pace == day);
+  CHECK(bounded.computing == bounded.elapsed);
+  CHECK(bounded.elapsed == 3'650 * day);
+}
+
 TEST_CASE("a frame parses alike however it is cut into slices") {
   const PayloadData payload = testing::make_payload(2, 3, 5, true);
   swarm::Forward forward;

@@ -11,10 +11,11 @@ using Work = LoadMeter::Work;
 constexpr StageIndex kStage{1};
 
 struct Engine {
-  LoadMeter meter{kStage, 1};
+  LoadMeter meter{kStage, false, 1};
   TimePoint now{};
   std::uint64_t applied = 0;
 
+  Duration pace() const { return meter.own(now).pace; }
   void work(Work work, Duration takes, bool applies) {
     meter.note(now, work, applied);
     now += takes;
@@ -34,10 +35,10 @@ TEST_CASE("the pace is computing time, whatever the engine waits in between") {
   Engine engine;
   for (std::uint32_t i = 0; i + 1 < LoadMeter::kBlock; ++i) {
     engine.microbatch(milliseconds{2}, milliseconds{4});
-    CHECK(engine.meter.pace() == Duration::zero());
+    CHECK(engine.pace() == Duration::zero());
   }
   engine.microbatch(milliseconds{2}, milliseconds{4});
-  CHECK(engine.meter.pace() == milliseconds{6});
+  CHECK(engine.pace() == milliseconds{6});
 }
 
 TEST_CASE("forwards beyond what is applied do not change the pace") {
@@ -46,31 +47,36 @@ TEST_CASE("forwards beyond what is applied do not change the pace") {
     engine.microbatch(milliseconds{2}, milliseconds{4});
     engine.work(Work::kForward, milliseconds{2}, false);  // an evaluation, or a growing window
   }
-  CHECK(engine.meter.pace() == milliseconds{6});
+  CHECK(engine.pace() == milliseconds{6});
 }
 
 TEST_CASE("noise is averaged, another device is noticed within two blocks") {
   Engine engine;
   for (int i = 0; i < 1600; ++i) engine.microbatch(milliseconds{2 + i % 2}, milliseconds{4});
-  CHECK(engine.meter.pace() == std::chrono::microseconds{6500});
+  CHECK(engine.pace() == std::chrono::microseconds{6500});
   for (std::uint32_t i = 0; i < 2 * LoadMeter::kBlock; ++i) {
     engine.microbatch(milliseconds{10}, milliseconds{20});
   }
-  CHECK(engine.meter.pace() == milliseconds{30});
+  CHECK(engine.pace() == milliseconds{30});
 }
 
 TEST_CASE("a block ends with whole updates, and an epoch begins anew") {
-  LoadMeter meter(kStage, 24);
+  LoadMeter meter(kStage, false, 24);
   TimePoint now{};
-  for (std::uint64_t applied = 1; applied <= 24; ++applied) {
-    meter.note(now, Work::kOther, applied - 1);
-    CHECK(meter.pace() == Duration::zero());
-    now += milliseconds{applied == 24 ? 28 : 4};  // with the update
-    meter.note(now, Work::kNone, applied);
-  }
-  CHECK(meter.pace() == milliseconds{5});
+  const auto work = [&](Duration takes, std::uint64_t in_weights) {
+    meter.note(now, Work::kOther, 0);
+    CHECK(meter.own(now).pace == Duration::zero());
+    now += takes;
+    meter.note(now, Work::kNone, in_weights);
+  };
+  for (int backward = 0; backward < 24; ++backward) work(milliseconds{4}, 0);
+  work(milliseconds{24}, 24);  // the update
+  CHECK(meter.own(now).pace == milliseconds{5});
+  meter.hear({StageIndex{2}, milliseconds{9}, milliseconds{1}, milliseconds{2}});
+  CHECK(meter.line(now).stage == StageIndex{2});
   meter.restart();
-  CHECK(meter.pace() == Duration::zero());
+  CHECK(meter.own(now) == Load{kStage, {}, {}, {}});
+  CHECK(meter.line(now) == Load{kStage, {}, {}, {}});
 }
 
 TEST_CASE("between two moments the counters tell how busy the stage was") {
@@ -94,7 +100,7 @@ TEST_CASE("the slowest stage of the line is told of, and stays it while none is 
   for (std::uint32_t i = 0; i < LoadMeter::kBlock; ++i) {
     engine.microbatch(milliseconds{2}, milliseconds{6});
   }
-  CHECK(slowest() == kStage);
+  CHECK(engine.meter.line(engine.now).pace == Duration::zero());  // the stage after said nothing
   engine.meter.hear(after(milliseconds{8}));
   CHECK(slowest() == StageIndex{3});
   CHECK(engine.meter.line(engine.now) == after(milliseconds{8}));
@@ -104,6 +110,17 @@ TEST_CASE("the slowest stage of the line is told of, and stays it while none is 
   CHECK(slowest() == kStage);
   engine.meter.hear(after(milliseconds{10}));
   CHECK(slowest() == StageIndex{3});
+}
+
+TEST_CASE("the tail is the slowest stage from itself on") {
+  LoadMeter meter(kStage, true, 1);
+  TimePoint now{};
+  for (std::uint32_t i = 1; i <= LoadMeter::kBlock; ++i) {
+    meter.note(now, Work::kOther, i - 1);
+    now += milliseconds{5};
+    meter.note(now, Work::kNone, i);
+  }
+  CHECK(meter.line(now) == Load{kStage, milliseconds{5}, milliseconds{80}, milliseconds{80}});
 }
 
 }  // namespace brigade::swarm

@@ -69,7 +69,7 @@ class Solo {
     handle(Received{after, Backward{id(sequence),
                                     Attempt{attempt},
                                     {1.5, 1},
-                                    {},
+                                    load_after,
                                     bytes(payload != 0 ? payload : 2000 + sequence)}});
   }
   void receipt(const NodeId& from, std::uint64_t sequence, Direction direction,
@@ -126,6 +126,7 @@ class Solo {
   static Payload bytes(std::uint64_t payload) { return {PayloadId{payload}, 64, payload}; }
 
   Options options;
+  Load load_after{};  // comes with each gradient
   TimePoint now{};
   NodeId before = node_id(0);
   NodeId after = node_id(2);
