@@ -122,6 +122,15 @@ class WithLab(unittest.TestCase):
         self.assertEqual(process.returncode, 0)
         return [None if line == "lost" else float(line) for line in out.split()]
 
+    def assert_took(self, pings, round_trip):
+        """The quickest shows what the link does, the median that this is the rule: what a busy
+        machine adds to single ones is not the link's."""
+        least, median = min(pings), statistics.median(pings)
+        print(f"{round_trip} ms asked, least {least:.2f} ms, median {median:.2f} ms")
+        self.assertGreater(least, round_trip - 0.1)
+        self.assertLess(least, 1.05 * round_trip)
+        self.assertLess(median, round_trip + 10)
+
     def rate(self, seconds):
         """Mbit/s that come out at b, of whole packets, over some seconds in the middle."""
         def delivered():
@@ -139,23 +148,18 @@ class Links(WithLab):
         self.serve("b", ECHO_UDP)
         for round_trip in (20, 100):
             self.lab.link("a", "b", delay=f"{round_trip / 2}ms")
-            took = statistics.median(self.pings(PING_UDP, 30))
-            print(f"UDP: {round_trip} ms asked, median {took:.2f} ms")
-            self.assertLess(abs(took - round_trip), 0.05 * round_trip)
+            self.assert_took(self.pings(PING_UDP, 30), round_trip)
 
     def test_a_tcp_round_trip_takes_what_the_link_was_told(self):
         self.serve("b", ECHO_TCP)
         self.lab.link("a", "b", delay="25ms")
-        took = statistics.median(self.pings(PING_TCP, 30))
-        print(f"TCP: 50 ms asked, median {took:.2f} ms")
-        self.assertLess(abs(took - 50), 2.5)
+        self.assert_took(self.pings(PING_TCP, 30), 50)
 
     def test_each_direction_has_its_own_delay(self):
         self.serve("b", ECHO_UDP)
         self.lab.ask("link a>b delay 10ms")
         self.lab.ask("link b>a delay 50ms")
-        took = statistics.median(self.pings(PING_UDP, 20))
-        self.assertLess(abs(took - 60), 3)
+        self.assert_took(self.pings(PING_UDP, 20), 60)
 
     def test_tcp_fills_the_rate_of_its_link_and_no_more(self):
         self.serve("b", ECHO_TCP)
