@@ -34,6 +34,25 @@ inline constexpr std::uint32_t kMaxHeadsInSwarm = 256;
 inline constexpr std::uint32_t kMaxEpoch = 1'000'000'000;  // resumes of one swarm
 inline constexpr std::uint32_t kMaxThreads = 1024;         // of one device's computation
 
+// Membership: what one node knows of the others.
+inline constexpr std::size_t kMaxMembers = 16'384;          // full records
+inline constexpr std::size_t kMaxRemembered = 256;          // that vanished, with their addresses
+inline constexpr std::size_t kMaxAddresses = 4;             // of one node
+inline constexpr std::size_t kMaxRecordAddressBytes = 320;  // of one node, together
+inline constexpr std::size_t kMaxVia = 3;                // peers that reach an outbound-only node
+inline constexpr std::uint32_t kSmallSwarm = 512;        // up to here a node knows all members
+inline constexpr std::size_t kMaxRumours = 48;           // in one message
+inline constexpr std::size_t kMaxWaitingRumours = 2048;  // of one node: a split's worth
+inline constexpr std::size_t kMaxSyncGroups = 64;        // digests in one message
+inline constexpr std::size_t kMaxSyncEntries = 2048;     // ids with incarnations in one message
+inline constexpr std::size_t kMaxSyncRecords = 80;       // records, or suspicions, in one message
+inline constexpr std::size_t kMaxSummaries = 64;         // of other stages in one message
+inline constexpr std::size_t kMaxProbeFavours = 64;      // probes under way for others
+inline constexpr std::size_t kMaxDoubts = 256;           // members that are being checked
+inline constexpr std::size_t kMaxDials = 16;             // under way
+inline constexpr std::uint64_t kMaxIncarnation = 1ULL << 62;
+inline constexpr std::uint64_t kMaxNodeMemoryBytes = 1ULL << 52;
+
 // Wire.
 inline constexpr std::size_t kMaxFrameHeaderBytes = 64 * 1024;
 inline constexpr std::size_t kMaxFrameBytes = 1024 * 1024;  // header and one part of a payload
