@@ -52,6 +52,8 @@ inline constexpr std::size_t kMaxDoubts = 256;           // members that are bei
 inline constexpr std::size_t kMaxDials = 16;             // under way
 inline constexpr std::uint64_t kMaxIncarnation = 1ULL << 62;
 inline constexpr std::uint64_t kMaxNodeMemoryBytes = 1ULL << 52;
+inline constexpr std::size_t kMaxRecordBytes = 4 * 1024;   // signed, with its invite
+inline constexpr std::size_t kMaxGossipBytes = 56 * 1024;  // of one message between members
 
 // Wire.
 inline constexpr std::size_t kMaxFrameHeaderBytes = 64 * 1024;

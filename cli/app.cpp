@@ -37,6 +37,7 @@ int run(int argc, char** argv) {
   add_local(app, chosen);
   add_swarm(app, chosen);
   add_invite(app, chosen);
+  add_join(app, chosen);
   add_status(app, chosen);
   add_stage_commands(app, chosen, std::span(argv, static_cast<std::size_t>(argc)).subspan(1));
   app.footer(

@@ -17,6 +17,7 @@ void add_status(CLI::App& app, Chosen& chosen);
 void add_swarm_create(CLI::App& swarm, Chosen& chosen);
 void add_swarm_show(CLI::App& swarm, Chosen& chosen);
 void add_invite(CLI::App& app, Chosen& chosen);
+void add_join(CLI::App& app, Chosen& chosen);
 /// Returns the command, so that the flags of `brigade invite` can exclude it.
 CLI::App* add_invite_show(CLI::App& invite, Chosen& chosen);
 /// data prepare, eval, generate, export. `words`: the command line behind the program's name.

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <chrono>
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -11,6 +12,8 @@
 #include "base/limits.hpp"
 #include "cli/commands.hpp"
 #include "cli/invite_terms.hpp"
+#include "cli/node_folder.hpp"
+#include "cli/node_watch.hpp"
 #include "cli/swarm_folder.hpp"
 #include "cli/wall_clock.hpp"
 #include "config/swarm_config.hpp"
@@ -19,6 +22,8 @@
 namespace brigade::cli {
 
 namespace {
+
+constexpr std::chrono::milliseconds kTimeout{2'000};
 
 struct InviteFlags {
   std::string swarm = ".";
@@ -43,6 +48,22 @@ std::string check_contact(const std::string& text) {
   return text + ": must be NODE@HOST:PORT, with a node's id of 64 hexadecimal digits";
 }
 
+/// Of a node of this swarm that runs here: itself and who else can be dialled, this node first.
+std::vector<trust::Contact> contacts_of_running_node(const trust::Invite& invite) {
+  std::vector<trust::Contact> contacts;
+  const auto status = get_status((node_folder(invite) / "control.sock").string(), kTimeout);
+  if (!status) return contacts;
+  for (const auto& member : status->members()) {
+    NodeId id;
+    if (contacts.size() == limits::kMaxContacts || !member.can_be_dialled() ||
+        member.standing() != "alive" || !from_hex(member.node(), id)) {
+      continue;
+    }
+    contacts.push_back({id, member.address()});
+  }
+  return contacts;
+}
+
 Result<trust::Invite> make_invite(const InviteFlags& flags, const OwnedSwarm& swarm) {
   const trust::SwarmDescription& description = swarm.description;
   BRIGADE_ASSIGN(const config::SwarmConfig config, config_of(description, flags.swarm));
@@ -57,6 +78,7 @@ Result<trust::Invite> make_invite(const InviteFlags& flags, const OwnedSwarm& sw
   for (const std::string& contact : flags.contacts) {
     if (const auto read = to_contact(contact)) invite.contacts.push_back(*read);
   }
+  if (flags.contacts.empty()) invite.contacts = contacts_of_running_node(invite);
   return invite;
 }
 
@@ -80,8 +102,9 @@ Exit print(const InviteFlags& flags) {
              describe_terms(*invite, invite->created_unix_s));
   if (invite->contacts.empty()) {
     fmt::print(stderr,
-               "note: it names no node to dial first: give --contact NODE@HOST:PORT of one that is "
-               "reachable\n");
+               "note: it names no node to dial first: start one that others reach (brigade join {} "
+               "--announce HOST:PORT) and invite again, or give --contact NODE@HOST:PORT\n",
+               flags.swarm);
   }
   return Exit::kDone;
 }
@@ -112,7 +135,8 @@ void add_invite(CLI::App& app, Chosen& chosen) {
       command
           ->add_option("--contact", flags->contacts,
                        "node to dial first: its id (brigaded --show-id), and HOST:PORT where it "
-                       "listens; again for each of up to 8")
+                       "listens; again for each of up to 8 (default: those that the node of this "
+                       "swarm on this machine knows)")
           ->type_name("NODE@ADDRESS")
           ->check(CLI::Validator(check_contact, ""));
   CLI::App* show = add_invite_show(*command, chosen);

@@ -9,6 +9,7 @@
 
 #include "base/figures.hpp"
 #include "cli/commands.hpp"
+#include "cli/node_folder.hpp"
 #include "cli/node_watch.hpp"
 #include "cli/run_folder.hpp"
 #include "cli/status_table.hpp"
@@ -50,11 +51,12 @@ Result<std::vector<std::string>> find_sockets(const StatusFlags& flags) {
   for (const char* socket : kServiceSockets) {
     if (fs::exists(socket, error)) return std::vector<std::string>{socket};
   }
+  if (auto joined = node_sockets(); !joined.empty()) return joined;
   if (fs::exists("brigade-out/swarm.toml", error)) return sockets_of_run("brigade-out");
   return make_error(ErrorCode::kNotFound,
-                    fmt::format("no node found: no service at {} or {}, no run in brigade-out: "
-                                "give --out DIR or --socket PATH",
-                                kServiceSockets[0], kServiceSockets[1]));
+                    fmt::format("no node found: no service at {} or {}, none that joined in {}, no "
+                                "run in brigade-out: give --out DIR or --socket PATH",
+                                kServiceSockets[0], kServiceSockets[1], nodes_root().string()));
 }
 
 Exit show(const StatusFlags& flags) {
@@ -96,7 +98,9 @@ void add_status(CLI::App& app, Chosen& chosen) {
   command->add_flag("--quiet", flags->is_quiet,
                     "nothing on stdout: only the exit code (health checks)");
   command->footer(fmt::format(
-      "Without a flag: the service of this machine ({},\nthen {}), else the run in brigade-out.\n"
+      "Without a flag: the service of this machine ({},\nthen {}), else the nodes that\n"
+      "brigade join started, else the run in brigade-out. A node of a swarm with an owner\n"
+      "shows all members that it knows.\n"
       "Exit code 1 if a node does not answer or is blocked.\n\n"
       "Examples:\n"
       "  brigade status\n"

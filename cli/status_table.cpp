@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <tuple>
 
 #include "base/figures.hpp"
 
@@ -48,13 +49,36 @@ Json peer_json(const control::PeerStatus& peer) {
   return json;
 }
 
-}  // namespace
+Json member_json(const control::MemberStatus& member) {
+  Json json;
+  json["node"] = member.node();
+  json["stage"] = member.has_stage() ? Json(member.stage()) : Json(nullptr);
+  json["doing"] = member.doing();
+  json["standing"] = member.standing();
+  json["is_self"] = member.is_self();
+  json["is_linked"] = member.is_linked();
+  json["works"] = member.works();
+  json["can_be_dialled"] = member.can_be_dialled();
+  json["address"] = member.address();
+  json["relay"] = member.relay();
+  return json;
+}
 
-std::vector<std::string> status_table(std::span<const control::NodeStatus> nodes) {
-  if (nodes.empty()) return {};
-  std::vector<Row> rows = {{"stage", "node", "blocks", "phase", "position", "in flight", "busy",
-                            "staleness", "memory", "links", "device", "pid"}};
-  for (const auto& node : nodes) rows.push_back(row_of(node));
+Row row_of(const control::MemberStatus& member) {
+  std::string reach = member.can_be_dialled() ? member.address() : "dials out only";
+  std::string link = member.is_self() ? "this node" : member.is_linked() ? "linked" : "";
+  if (member.is_linked() && !member.relay().empty())
+    link = "through " + member.relay().substr(0, 8);
+  const bool idles = member.doing() == "serving" && !member.works();
+  return {member.has_stage() ? fmt::format("{}", member.stage()) : "-",
+          member.node().substr(0, 8),
+          idles ? "stands by" : member.doing(),
+          member.standing(),
+          std::move(reach),
+          std::move(link)};
+}
+
+std::vector<std::string> in_columns(const std::vector<Row>& rows) {
   std::vector<std::size_t> widths(rows.front().size(), 0);
   for (const Row& row : rows) {
     for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
@@ -67,6 +91,29 @@ std::vector<std::string> status_table(std::span<const control::NodeStatus> nodes
     line.erase(line.find_last_not_of(' ') + 1);
     lines.push_back(std::move(line));
   }
+  return lines;
+}
+
+/// What one node knows of its swarm, in the order of the line.
+std::vector<std::string> member_table(const control::NodeStatus& node) {
+  std::vector<control::MemberStatus> members(node.members().begin(), node.members().end());
+  std::ranges::sort(members, [](const auto& a, const auto& b) {
+    return std::tuple(!a.has_stage(), a.stage(), a.node()) <
+           std::tuple(!b.has_stage(), b.stage(), b.node());
+  });
+  std::vector<Row> rows = {{"stage", "member", "does", "is", "reached at", "link"}};
+  for (const auto& member : members) rows.push_back(row_of(member));
+  return in_columns(rows);
+}
+
+}  // namespace
+
+std::vector<std::string> status_table(std::span<const control::NodeStatus> nodes) {
+  if (nodes.empty()) return {};
+  std::vector<Row> rows = {{"stage", "node", "blocks", "phase", "position", "in flight", "busy",
+                            "staleness", "memory", "links", "device", "pid"}};
+  for (const auto& node : nodes) rows.push_back(row_of(node));
+  std::vector<std::string> lines = in_columns(rows);
   for (const auto& node : nodes) {
     if (!node.waiting_for().empty()) {
       lines.push_back(fmt::format("stage {} waits: {}", node.stage(), node.waiting_for()));
@@ -79,6 +126,9 @@ std::vector<std::string> status_table(std::span<const control::NodeStatus> nodes
       lines.push_back(fmt::format("stage {} has no link to stage {}: {}", node.stage(),
                                   peer.stage(), peer.last_error()));
     }
+    if (node.members_size() == 0) continue;
+    lines.emplace_back();
+    for (std::string& line : member_table(node)) lines.push_back(std::move(line));
   }
   return lines;
 }
@@ -123,6 +173,7 @@ Json status_json(const control::NodeStatus& node) {
   json["stash_bytes"] = node.stash_bytes();
   json["bytes_sent"] = node.bytes_sent();
   json["bytes_received"] = node.bytes_received();
+  json["bytes_relayed"] = node.bytes_relayed();
   json["repeats"] = node.repeats();
   json["duplicates"] = node.duplicates();
   json["lr"] = node.learning_rate();
@@ -137,6 +188,8 @@ Json status_json(const control::NodeStatus& node) {
   json["seconds"] = node.seconds();
   json["peers"] = Json::array();
   for (const auto& peer : node.peers()) json["peers"].push_back(peer_json(peer));
+  json["members"] = Json::array();
+  for (const auto& member : node.members()) json["members"].push_back(member_json(member));
   return json;
 }
 

@@ -58,8 +58,9 @@ Exit create(const SwarmCreateFlags& flags) {
       "          owner.pem     the owner's key: keep a copy where nobody else can read it, since\n"
       "                        without it nobody can be invited any more\n"
       "          swarm.signed  the description, for everybody\n"
-      "next    brigade invite --swarm {}\n",
-      swarm->name, trust::to_hex(trust::id_of(made->origin)), out, out);
+      "next    brigade join {} --announce HOST:PORT   this machine, where others can reach it\n"
+      "        brigade invite --swarm {} --uses any   everybody else\n",
+      swarm->name, trust::to_hex(trust::id_of(made->origin)), out, out, out);
   return Exit::kDone;
 }
 
@@ -80,7 +81,8 @@ void add_swarm_create(CLI::App& swarm, Chosen& chosen) {
       "Nothing is overwritten.\n\n"
       "Example:\n"
       "  brigade swarm create swarm.toml --out my-swarm\n"
-      "  brigade invite --swarm my-swarm");
+      "  brigade join my-swarm --announce 203.0.113.7:7070\n"
+      "  brigade invite --swarm my-swarm --uses 20");
   command->callback([flags, &chosen] { chosen = [flags] { return create(*flags); }; });
 }
 

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "base/file.hpp"
+#include "base/host_port.hpp"
 #include "base/ids.hpp"
 #include "base/limits.hpp"
 #include "config/table.hpp"
@@ -21,7 +22,6 @@ using std::string_view;
 
 constexpr std::array<string_view, 5> kLogLevels{"trace", "debug", "info", "warn", "error"};
 constexpr std::size_t kIdDigits = 64;
-constexpr std::uint32_t kMaxPort = 65'535;
 constexpr std::uint32_t kMaxDevices = 1024;
 
 std::optional<std::uint32_t> whole(string_view text) {
@@ -48,11 +48,18 @@ constexpr Text kPath{limits::kMaxPathBytes, "a path", is_path};
 constexpr Text kDefaultPath{limits::kMaxPathBytes, "a path"};
 
 const std::array kNodeOptions{
-    OptionOf<NodeConfig>{{"swarm", "", kPath, "swarm.toml: what is trained and how"},
+    OptionOf<NodeConfig>{{"swarm", "", kDefaultPath,
+                          "swarm.toml; with an invite the description, kept in state_dir"},
                          [](NodeConfig& c) { return Field(&c.swarm); }},
+    OptionOf<NodeConfig>{{"invite", "", kDefaultPath,
+                          "file with the invite to a swarm; empty: a fixed list of peers"},
+                         [](NodeConfig& c) { return Field(&c.invite); }},
     OptionOf<NodeConfig>{{"stage", "", Whole{0, limits::kMaxStages - 1},
                           "which part of the model this node holds, from 0"},
                          [](NodeConfig& c) { return Field(&c.stage); }},
+    OptionOf<NodeConfig>{
+        {"chooses_stage", "", Switch{}, "with an invite: the stage that needs a node, not `stage`"},
+        [](NodeConfig& c) { return Field(&c.chooses_stage); }},
     OptionOf<NodeConfig>{
         {"state_dir", "", kPath, "folder of identity, checkpoints and control socket"},
         [](NodeConfig& c) { return Field(&c.state_dir); }},
@@ -62,6 +69,10 @@ const std::array kNodeOptions{
     OptionOf<NodeConfig>{{"listen", "", Text{limits::kMaxAddressBytes, "host:port", is_address},
                           "where peers dial this node; port 0: any free one"},
                          [](NodeConfig& c) { return Field(&c.listen); }},
+    OptionOf<NodeConfig>{
+        {"announce", "", Text{limits::kMaxAddressBytes, "host:port", is_address_or_empty},
+         "where others reach this node for sure; empty: a member tries"},
+        [](NodeConfig& c) { return Field(&c.announce); }},
     OptionOf<NodeConfig>{
         {"control", "", kDefaultPath, "Unix socket of the CLI; empty: state_dir/control.sock"},
         [](NodeConfig& c) { return Field(&c.control); }},
@@ -105,6 +116,15 @@ std::size_t count_peers(std::span<const Entry> entries) {
   return count;
 }
 
+Result<> check_swarm(const NodeConfig& config) {
+  if (config.swarm.empty() && config.invite.empty())
+    return make_error(ErrorCode::kBadInput, "swarm is missing: name a swarm.toml, or an invite");
+  if (!config.invite.empty() && !config.peers.empty())
+    return make_error(ErrorCode::kBadInput,
+                      "peers[0].id names a peer beside an invite: with an invite, peers are found");
+  return {};
+}
+
 Result<> check_peer_count(std::size_t count) {
   if (count <= limits::kMaxLinks) return {};
   return make_error(ErrorCode::kLimit, fmt::format("peers are {}, at most {} can be linked", count,
@@ -135,13 +155,7 @@ std::span<const OptionOf<PeerConfig>> peer_options() {
 }
 
 bool is_address(std::string_view text) {
-  const std::size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos || colon == 0) return false;
-  const std::string_view host = text.substr(0, colon);
-  const bool is_bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (host.find_first_of(":[]") != std::string_view::npos && !is_bracketed) return false;
-  const auto port = whole(text.substr(colon + 1));
-  return port && *port <= kMaxPort && host.find_first_of(" \t/") == std::string_view::npos;
+  return is_host_port(text);
 }
 
 bool is_device(std::string_view text) {
@@ -156,6 +170,7 @@ Result<> check(const NodeConfig& config) {
   NodeConfig copy = config;
   BRIGADE_TRY(check_peer_count(copy.peers.size()));
   BRIGADE_TRY(recheck(table_of(copy)));
+  BRIGADE_TRY(check_swarm(copy));
   std::set<std::string> ids;
   for (std::size_t index = 0; index < copy.peers.size(); ++index) {
     if (!ids.insert(copy.peers[index].id).second) {
@@ -190,6 +205,8 @@ Result<NodeConfig> load_node_config(const std::filesystem::path& file) {
   resolve(folder, config.swarm);
   resolve(folder, config.state_dir);
   resolve(folder, config.identity);
+  resolve(folder, config.invite);
+  if (config.swarm.empty()) config.swarm = config.state_dir / "swarm.signed";
   std::filesystem::path control = config.control;
   resolve(folder, control);
   if (config.identity.empty()) config.identity = config.state_dir / "identity.pem";

@@ -22,11 +22,14 @@ struct PeerConfig {
 };
 
 struct NodeConfig {
-  std::filesystem::path swarm;  // swarm.toml
+  std::filesystem::path swarm;   // swarm.toml; with an invite: the signed description
+  std::filesystem::path invite;  // of a swarm with an owner; empty: all peers are named here
   std::uint32_t stage = 0;
+  bool chooses_stage = false;       // with an invite: where it is needed, instead of `stage`
   std::filesystem::path state_dir;  // identity, checkpoints, epoch, control socket
   std::filesystem::path identity;   // default: state_dir/identity.pem, made on first start, 0600
   std::string listen = "0.0.0.0:7070";  // port 0: any free one, told by the control service
+  std::string announce;                 // host:port where others reach it; empty: they find out
   std::string control;                  // Unix socket; default: state_dir/control.sock
   std::string device = "auto";          // auto, cpu, cuda:N
   std::uint32_t threads = 1;            // compute threads; 0: all cores of this machine

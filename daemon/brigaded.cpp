@@ -12,12 +12,14 @@
 #include <utility>
 #include <vector>
 
+#include <spdlog/spdlog.h>
 #include "base/result.hpp"
 #include "config/node_config.hpp"
 #include "config/swarm_config.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/identity.hpp"
 #include "daemon/log.hpp"
+#include "daemon/members/entry.hpp"
 #include "daemon/settings.hpp"
 #include "daemon/token_source.hpp"
 #include "stage_runtime/stage.hpp"
@@ -28,6 +30,7 @@ namespace {
 constexpr int kDone = 0;
 constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
+constexpr std::size_t kShortId = 8;
 // Whatever a daemon writes is its owner's alone.
 constexpr mode_t kPrivate = 0077;
 
@@ -91,9 +94,37 @@ int show_id(const config::NodeConfig& node) {
   return kDone;
 }
 
-int serve(const Flags& flags, config::NodeConfig node, config::SwarmConfig swarm) {
+/// What this node trains, and as whose peer.
+struct Part {
+  config::SwarmConfig swarm;
+  std::optional<Entry> entry;
+};
+
+/// Asks its way into the swarm of its invite, or reads the file that says all. Sets the stage where
+/// the node leaves that to the swarm.
+Result<Part> find_part(config::NodeConfig& node) {
+  if (node.invite.empty()) {
+    BRIGADE_ASSIGN(config::SwarmConfig swarm, config::load_swarm_config(node.swarm));
+    return Part{std::move(swarm), std::nullopt};
+  }
+  std::error_code failure;
+  std::filesystem::create_directories(node.identity.parent_path(), failure);
+  BRIGADE_ASSIGN(const Identity identity, load_or_create_identity(node.identity));
+  BRIGADE_ASSIGN(Entry entry, enter_swarm(node, identity, [](const std::string& line) {
+                   spdlog::info("entering: {}", line);
+                 }));
+  node.stage = entry.stage;
+  spdlog::info("entered swarm={} id={} stage={}/{} known_members={}", entry.swarm.name,
+               trust::to_hex(trust::id_of(entry.description.origin)).substr(0, kShortId),
+               entry.stage, entry.swarm.stages, entry.records.size());
+  config::SwarmConfig swarm = entry.swarm;
+  return Part{std::move(swarm), std::move(entry)};
+}
+
+int serve(const Flags& flags, config::NodeConfig node, Part part) {
   auto daemon = Daemon::make({.node = std::move(node),
-                              .swarm = std::move(swarm),
+                              .swarm = std::move(part.swarm),
+                              .entry = std::move(part.entry),
                               .resume_from = flags.resume_from,
                               .exit_when_over = flags.exit_when_over,
                               .parent_fd = flags.parent_fd,
@@ -111,14 +142,15 @@ int run(const Flags& flags) {
   auto node = config::load_node_config(flags.config);
   if (node.has_error()) return fail(node.error(), kWrongUsage);
   if (flags.show_id) return show_id(*node);
-  auto swarm = config::load_swarm_config(node->swarm);
-  if (swarm.has_error()) return fail(swarm.error(), kWrongUsage);
+  if (auto log = start_log(node->log); log.has_error()) return fail(log.error(), kWrongUsage);
+  const bool is_member = !node->invite.empty();
+  auto part = find_part(*node);
+  if (part.has_error()) return fail(part.error(), is_member ? kFailed : kWrongUsage);
   if (flags.check_only) {
-    const auto checked = check_only(*node, *swarm);
+    const auto checked = check_only(*node, part->swarm);
     return checked.has_error() ? fail(checked.error(), kFailed) : kDone;
   }
-  if (auto log = start_log(node->log); log.has_error()) return fail(log.error(), kWrongUsage);
-  return serve(flags, std::move(*node), std::move(*swarm));
+  return serve(flags, std::move(*node), std::move(*part));
 }
 
 void describe(CLI::App& app, Flags& flags) {

@@ -204,6 +204,40 @@ void CheckpointStore::add(const stage::CheckpointInfo& info) {
   files_[checkpoint] = {std::move(file)};
 }
 
+Result<stage::CheckpointInfo> CheckpointStore::take_in(const fs::path& file,
+                                                       const swarm::CheckpointId& expected) const {
+  auto info = access_.verify(file);
+  const auto refuse = [&](const std::string& why) { info = make_error(ErrorCode::kBadInput, why); };
+  if (info.has_value()) {
+    const stage::Slice& held = info->slice;
+    if (const auto what = difference(info->model, model_)) {
+      refuse("it is of another model: " + *what);
+    } else if (held.first_block != slice_.first_block || held.blocks != slice_.blocks ||
+               held.is_head() != slice_.is_head() || held.is_tail() != slice_.is_tail()) {
+      refuse("it holds another part of the model");
+    } else if (swarm::CheckpointId{Epoch(info->epoch), info->position} != expected) {
+      refuse("it is another checkpoint than the one asked for");
+    }
+  }
+  std::error_code failure;
+  if (info.has_value()) {
+    fs::rename(file, own_file({Epoch(info->epoch), info->position}), failure);
+    if (failure) info = make_error(ErrorCode::kIo, failure.message());
+  }
+  if (info.has_error()) fs::remove(file, failure);
+  return info;
+}
+
+std::vector<OwnCheckpoint> CheckpointStore::own_files() const {
+  std::vector<OwnCheckpoint> own;
+  for (const auto& [id, files] : files_) {
+    const auto mine = std::find_if(files.begin(), files.end(),
+                                   [&](const File& file) { return file.path == own_file(id); });
+    if (mine != files.end()) own.push_back({id, mine->path});
+  }
+  return own;
+}
+
 void CheckpointStore::remove(const swarm::CheckpointId& checkpoint) {
   files_.erase(checkpoint);
 }

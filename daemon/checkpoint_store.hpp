@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "daemon/members/standby.hpp"
 #include "stage_runtime/stage.hpp"
 #include "swarm/message.hpp"
 
@@ -49,8 +50,15 @@ class CheckpointStore {
   /// Optimiser updates in it; 0 if it is unknown here.
   Version version(const swarm::CheckpointId& checkpoint) const;
 
-  /// After a write of `info` succeeded.
+  /// After a write of `info` succeeded, or its file was taken in.
   void add(const stage::CheckpointInfo& info);
+  /// A file that another node of this stage wrote gets its name here, if it is sound, the
+  /// checkpoint that was expected, of this model and of this slice; else it is removed, and the
+  /// error says why. Blocks on the disk: called by the blocking pool.
+  Result<stage::CheckpointInfo> take_in(const std::filesystem::path& file,
+                                        const swarm::CheckpointId& expected) const;
+  /// This node's own files, for another node of the stage.
+  std::vector<OwnCheckpoint> own_files() const;
   /// No longer offered; erase() then takes the file away.
   void remove(const swarm::CheckpointId& checkpoint);
 

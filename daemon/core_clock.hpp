@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 
 #include "base/time.hpp"
 
@@ -10,6 +11,13 @@ namespace brigade::daemon {
 inline TimePoint core_now() {
   return TimePoint(
       std::chrono::duration_cast<Duration>(std::chrono::steady_clock::now().time_since_epoch()));
+}
+
+/// The calendar's: for what outlives a process.
+inline std::uint64_t now_unix_s() {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::seconds>(
+                                        std::chrono::system_clock::now().time_since_epoch())
+                                        .count());
 }
 
 inline std::chrono::steady_clock::time_point to_steady(TimePoint time) {

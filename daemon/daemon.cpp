@@ -161,20 +161,52 @@ Result<> Daemon::start_links() {
   options.seed = options_.swarm.run.seed;
   options.codec = to_codec(options_.swarm);
   options.decodes = options_.decodes;
+  TransportCallbacks own = driver_->transport_callbacks();
+  if (options_.entry) {  // peers are not named, they are met
+    options.swarm = trust::id_of(options_.entry->description.origin).bytes;
+    options.settings = to_swarm_id(options_.swarm);
+    make_members();
+    own = members_->callbacks_around(std::move(own));
+  }
   const auto make = [&](TransportCallbacks callbacks) {
     return make_grpc_transport(std::move(options), core_.get_executor(), std::move(callbacks));
   };
   const std::chrono::milliseconds delay{options_.node.link_delay_ms};
   if (delay.count() > 0) {
     spdlog::info("links held by a delay line in this daemon round_trip_ms={}", delay.count());
-    transport_ = make_delay_line(delay, core_.get_executor(), driver_->transport_callbacks(), make);
+    transport_ = make_delay_line(delay, core_.get_executor(), std::move(own), make);
   } else {
-    transport_ = make(driver_->transport_callbacks());
+    transport_ = make(std::move(own));
   }
   driver_->attach(*transport_);
+  if (members_) members_->attach(*transport_);
   BRIGADE_TRY(transport_->start());
   listen_ = transport_->listen_address();
   return {};
+}
+
+StandbySetup Daemon::standby_setup() {
+  return {.identity = identity_,
+          .folder = state_.checkpoints(),
+          .own = [this] { return checkpoints_.own_files(); },
+          .take_in =
+              [this](const swarm::CheckpointId& id, const std::filesystem::path& file,
+                     std::function<void()> done) {
+                driver_->take_in_checkpoint(id, file, std::move(done));
+              },
+          .is_idle = [this] { return driver_->status().epoch == Epoch{}; }};
+}
+
+void Daemon::make_members() {
+  members_.emplace(core_,
+                   Members::Setup{.identity = identity_,
+                                  .entry = *options_.entry,
+                                  .book = book_file(options_.node),
+                                  .announce = options_.node.announce,
+                                  .memory_bytes = available_memory_bytes().value_or(0),
+                                  .now_unix_s = now_unix_s(),
+                                  .standby = standby_setup()},
+                   [this](const Report& report) { on_report(report); });
 }
 
 // ---- Running --------------------------------------------------------------------------------
@@ -183,7 +215,10 @@ Result<> Daemon::run() {
   watch_process();
   every_second();
   feed_watchdog();
-  asio::post(core_, [this] { driver_->start(); });
+  asio::post(core_, [this] {
+    if (members_) members_->start(listen_);
+    driver_->start();
+  });
   auto work = asio::make_work_guard(core_);
   core_.run();
   engine_.stop();
@@ -228,6 +263,7 @@ void Daemon::every_second() {
   const swarm::Status core = driver_->status();
   if (core.phase == swarm::Phase::kTraining && ++training_seconds_ % kStalenessInterval == 0)
     journal_->log_staleness(core, engine_.counters());
+  if (members_ && !members_->works()) supervisor_.ready();  // there is nothing that it waits for
   if (!supervisor_.is_ready()) supervisor_.extend_start(kStartExtension);
   supervisor_.status(fmt::format("stage {}/{}: {}, micro-batch {}{}", slice_.stage, slice_.stages,
                                  swarm::to_string(core.phase), core.position,
@@ -254,6 +290,10 @@ void Daemon::on_report(const Report& report) {
   if (const auto event = journal_->take(report, core_now(), in_flight)) control_.publish(*event);
 
   if (const auto* changed = std::get_if<swarm::PhaseChanged>(&report)) on_phase(changed->phase);
+  if (const auto* changed = std::get_if<CheckpointChanged>(&report);
+      changed != nullptr && members_ &&
+      (changed->change == "copied" || changed->change == "stored"))
+    asio::post(core_, [this] { members_->note_state(); });
   if (const auto* failed = std::get_if<Failed>(&report)) {
     failure_ = failed->error;
     asio::post(core_, [this] { leave(); });
@@ -271,12 +311,17 @@ void Daemon::on_phase(swarm::Phase phase) {
 }
 
 control::v1::NodeStatus Daemon::status() {
-  return journal_->status({.core = driver_->status(),
-                           .engine = engine_.counters(),
-                           .transport = transport_->counters(),
-                           .links = transport_->links(),
-                           .payload_bytes = driver_->payloads().bytes()},
-                          core_now());
+  auto status =
+      journal_->status({.core = driver_->status(),
+                        .engine = engine_.counters(),
+                        .transport = transport_->counters(),
+                        .links = transport_->links(),
+                        .members = members_ ? members_->list() : std::vector<MemberInfo>(),
+                        .payload_bytes = driver_->payloads().bytes()},
+                       core_now());
+  if (members_ && !members_->works())
+    status.set_waiting_for("nothing: another node works for this stage, this one stands by");
+  return status;
 }
 
 // ---- Stopping -------------------------------------------------------------------------------
@@ -299,6 +344,9 @@ void Daemon::request_stop(Duration deadline, const std::string& why) {
         "checkpoint");
     leave();
   });
+  // A member that leaves does not end the swarm: its line waits for it, or for whoever comes, at
+  // the newest checkpoint.
+  if (members_) return leave();
   driver_->request_stop(core_now() + deadline);
   leave_when_done();
 }
@@ -323,6 +371,7 @@ void Daemon::leave() {
   deadline_timer_.cancel();
   signals_.cancel();
   parent_.close();
+  if (members_) members_->leave();
   transport_->stop();
   control_.close();
   // Behind the last checkpoint writes; the strand turns on until watchers have their last events.

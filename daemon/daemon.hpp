@@ -26,6 +26,8 @@
 #include "daemon/engine.hpp"
 #include "daemon/identity.hpp"
 #include "daemon/journal.hpp"
+#include "daemon/members/entry.hpp"
+#include "daemon/members/members.hpp"
 #include "daemon/state_dir.hpp"
 #include "daemon/supervisor.hpp"
 #include "daemon/transport.hpp"
@@ -35,6 +37,7 @@ namespace brigade::daemon {
 struct DaemonOptions {
   config::NodeConfig node;
   config::SwarmConfig swarm;
+  std::optional<Entry> entry;  // into a swarm with an owner: peers are its members
   std::vector<std::filesystem::path> resume_from;  // more folders with checkpoints
   bool exit_when_over = false;                     // do not stay to serve status
   std::optional<int> parent_fd;                    // a pipe from the parent: stop when it closes
@@ -73,6 +76,8 @@ class Daemon {
   Result<swarm::StartState> find_start();
   Result<StageFacts> start_stage(const StageLibrary& library, std::unique_ptr<TokenSource> source);
   Result<> start_links();
+  void make_members();
+  StandbySetup standby_setup();
   void watch_process();
   void on_report(const Report& report);
   void on_phase(swarm::Phase phase);
@@ -110,6 +115,7 @@ class Daemon {
   std::optional<Journal> journal_;
   std::vector<std::string> start_notes_;  // found before there was a journal to take them
   std::optional<Driver> driver_;
+  std::optional<Members> members_;
   std::unique_ptr<Transport> transport_;
   ControlServer control_;
 

@@ -68,6 +68,18 @@ class DelayLine final : public Transport {
             std::optional<PayloadData> payload) override {
     inner_->send(to, message, std::move(payload));
   }
+  void send_gossip(const NodeId& to, std::string bytes) override {
+    inner_->send_gossip(to, std::move(bytes));
+  }
+  void dial(const NodeId& member, const std::string& address) override {
+    inner_->dial(member, address);
+  }
+  void dial_through(const NodeId& member, const RelayAddress& relay) override {
+    inner_->dial_through(member, relay);
+  }
+  void drop(const NodeId& member, const std::string& reason) override {
+    inner_->drop(member, reason);
+  }
   std::vector<LinkInfo> links() const override;
   TransportCounters counters() const override { return inner_->counters(); }
   void stop() override;
@@ -95,13 +107,21 @@ TransportCallbacks DelayLine::own_callbacks() {
   own.on_link_up = [this](const PeerAddress& peer) {
     on_news([this, peer] { callbacks_.on_link_up(peer); });
   };
-  own.on_link_down = [this](const PeerAddress& peer, const std::string& reason) {
-    on_news([this, peer, reason] { callbacks_.on_link_down(peer, reason); });
+  own.on_link_down = [this](const PeerAddress& peer, const std::string& reason, bool was_closed) {
+    on_news(
+        [this, peer, reason, was_closed] { callbacks_.on_link_down(peer, reason, was_closed); });
   };
   own.on_message = [this](const NodeId& from, swarm::Message message,
                           std::optional<PayloadData> payload) {
     on_message(from, std::move(message), std::move(payload));
   };
+  if (callbacks_.on_gossip) {
+    own.on_gossip = [this](const NodeId& from, std::string bytes) {
+      const std::size_t size = bytes.size();
+      auto tell = [this, from, bytes = std::move(bytes)] { callbacks_.on_gossip(from, bytes); };
+      if (held_.hold_message(core_now(), size, std::move(tell))) arm_timer();  // else lost
+    };
+  }
   return own;
 }
 

@@ -45,6 +45,24 @@ void Driver::request_stop(TimePoint deadline) {
   handle(swarm::StopRequested{deadline});
 }
 
+void Driver::take_in_checkpoint(const swarm::CheckpointId& expected,
+                                const std::filesystem::path& file, std::function<void()> done) {
+  asio::post(parts_.pool, [this, expected, file, done = std::move(done)] {
+    auto info = parts_.checkpoints.take_in(file, expected);
+    asio::post(parts_.core, [this, done, info = std::move(info)] {
+      if (is_halted_) return;
+      done();
+      if (info.has_error())
+        return report(Warned{fmt::format("a copy of this stage's checkpoint is not used: {}",
+                                         info.error().message)});
+      const swarm::CheckpointId checkpoint{Epoch(info->epoch), info->position};
+      parts_.checkpoints.add(*info);
+      report(CheckpointChanged{checkpoint, "copied"});
+      handle(swarm::CheckpointFound{checkpoint});
+    });
+  });
+}
+
 void Driver::halt() {
   is_halted_ = true;
   timer_.cancel();
@@ -107,7 +125,7 @@ TransportCallbacks Driver::transport_callbacks() {
     report(LinkChanged{peer, true, {}, codec, parts_.codec});
     handle(swarm::LinkUp{peer.id, peer.stage});
   };
-  callbacks.on_link_down = [this](const PeerAddress& peer, const std::string& reason) {
+  callbacks.on_link_down = [this](const PeerAddress& peer, const std::string& reason, bool) {
     linked_.erase(peer.id);
     report(LinkChanged{peer, false, reason});
     handle(swarm::LinkDown{peer.id});

@@ -49,6 +49,10 @@ class Driver {
   void start();
   void on_outcome(ComputeOutcome outcome);
   void request_stop(TimePoint deadline);
+  /// A file that another node of this stage wrote, complete and unchecked. Checked on the pool; a
+  /// sound one is this node's from then on.
+  void take_in_checkpoint(const swarm::CheckpointId& expected, const std::filesystem::path& file,
+                          std::function<void()> done);
   /// No event reaches the core any more.
   void halt();
 

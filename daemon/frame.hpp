@@ -37,15 +37,17 @@ inline constexpr std::uint32_t kProtocolVersion = 1;
 /// What every node must accept in one frame: a full header and a useful part of a payload.
 inline constexpr std::uint64_t kMinFrameBytes = 2 * limits::kMaxFrameHeaderBytes;
 
-using SwarmId = std::array<std::uint8_t, 32>;  // SHA-256 of the canonical swarm.toml
+using SwarmId = std::array<std::uint8_t, 32>;
 
 struct Hello {
   std::uint32_t protocol = kProtocolVersion;
-  SwarmId swarm{};
+  SwarmId swarm{};     // of a swarm with an owner: its id; else as `settings`
+  SwarmId settings{};  // SHA-256 of the canonical swarm.toml; zero: as `swarm`
   StageIndex stage;
   std::string software;  // for people
   std::uint64_t max_frame_bytes = limits::kMaxFrameBytes;
   std::vector<Codec> codecs{stage::kCodecs.begin(), stage::kCodecs.end()};  // that it decodes
+  std::string record;  // in a swarm with an owner: its signed record
 };
 
 struct Goodbye {
@@ -63,7 +65,19 @@ struct Pong {
   std::uint64_t token = 0;
 };
 
-using FrameBody = std::variant<swarm::Message, Hello, Goodbye, Continuation, Ping, Pong>;
+/// A message of membership, in its own bytes (daemon/gossip.hpp).
+struct Gossip {
+  std::string bytes;
+};
+
+/// From a relay: `caller` waits in this tunnel.
+struct RelayCall {
+  std::uint64_t tunnel = 0;
+  NodeId caller;
+};
+
+using FrameBody =
+    std::variant<swarm::Message, Hello, Goodbye, Continuation, Ping, Pong, Gossip, RelayCall>;
 
 /// What a header says about the payload that begins in its frame.
 struct PayloadPlan {

@@ -1,7 +1,6 @@
 #include "daemon/grpc_port.hpp"
 
 #include <fmt/format.h>
-#include <grpc/support/log.h>
 #include <grpcpp/create_channel.h>
 #include <grpcpp/generic/async_generic_service.h>
 #include <grpcpp/generic/generic_stub.h>
@@ -9,80 +8,29 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <cstdlib>
-#include <string_view>
 #include <utility>
 
 #include "daemon/address.hpp"
+#include "daemon/grpc_ask.hpp"
+#include "daemon/grpc_settings.hpp"
+#include "daemon/relay/relay.hpp"
+#include "daemon/relay/tunnel.hpp"
 
 namespace brigade::daemon {
 
 namespace {
 
-constexpr char kMethod[] = "/brigade.v1.Link/Stream";
-
-// What one stream may have on its way without an answer, until gRPC has probed the link: 16 MiB
-// keep 1 Gbit/s and 130 ms full. A window of the connection stands above it, which HTTP/2 starts at
-// 64 KiB and no setting raises; gRPC widens it with its probes of the bandwidth-delay product
-// alone, to 4 MiB at once and then with what the link carries. Without them one part of a payload
-// crosses in each round trip, however wide the stream's own window is
-// (tests/unit/net/long_link_test.cpp).
-constexpr int kWindowBytes = 16 * 1024 * 1024;
-constexpr int kProbesBandwidth = 1;
-constexpr int kHttp2FrameBytes = 256 * 1024;  // one part of a payload in one HTTP/2 frame
-// gRPC's own limit stands above ours, so that a frame somewhat too long gets a reason in words.
-constexpr int kMaxMessageBytes = static_cast<int>(8 * limits::kMaxFrameBytes);
 constexpr int kMaxStreamsPerConnection = 4;  // one link, and room for a dial while it dies
 constexpr int kTlsHandshakeMs = 10'000;
-// Streams have their own pings (Transport). These find connections whose stream is gone already.
-constexpr int kKeepaliveMs = 30'000;
-constexpr int kMinPingIntervalMs = 1'000;
-
-/// Calls `set(name, value)` for the arguments that both ends share.
-template <class Set>
-void set_arguments(Set set) {
-  set(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kWindowBytes);
-  set(GRPC_ARG_HTTP2_BDP_PROBE, kProbesBandwidth);
-  set(GRPC_ARG_HTTP2_MAX_FRAME_SIZE, kHttp2FrameBytes);
-  set(GRPC_ARG_MAX_RECEIVE_MESSAGE_LENGTH, kMaxMessageBytes);
-  set(GRPC_ARG_MAX_SEND_MESSAGE_LENGTH, kMaxMessageBytes);
-  set(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveMs);
-  set(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveMs);
-  set(GRPC_ARG_KEEPALIVE_PERMIT_WITHOUT_CALLS, 1);
-  set(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
-  set(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, kMinPingIntervalMs);
-  set(GRPC_ARG_ENABLE_RETRIES, 0);
-  set(GRPC_ARG_ENABLE_HTTP_PROXY, 0);  // peers are not the web
-}
-
-/// gRPC reports each failed connection on stderr in its own words, several lines long. Everything
-/// that matters reaches the node's log through the transport. GRPC_VERBOSITY brings them back.
-void quiet_grpc() {
-  static std::once_flag once;
-  std::call_once(once, [] {
-    if (std::getenv("GRPC_VERBOSITY") == nullptr) {
-      gpr_set_log_function([](gpr_log_func_args*) {});
-    }
-  });
-}
-
-/// gRPC nests reasons: "failed to connect to all addresses; last error: UNKNOWN: ipv4:…: Connection
-/// refused". The innermost says it.
-std::string innermost(const std::string& text) {
-  const std::size_t marker = text.rfind(": ");
-  return printable_line(marker == std::string::npos ? text : text.substr(marker + 2));
-}
+constexpr char kMethod[] = "/brigade.v1.Link/Stream";
 
 class DialPort final : public StreamPort,
                        public grpc::ClientBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer> {
  public:
   explicit DialPort(Dial dial) : dial_(std::move(dial)), verdict_(std::make_shared<DialVerdict>()) {
-    grpc::ChannelArguments arguments;
-    set_arguments([&](const char* name, int value) { arguments.SetInt(name, value); });
-    // A connection of its own: no state or pause shared with an earlier dial.
-    arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
     channel_ = grpc::CreateCustomChannel(
-        dial_.address, make_dial_credentials(dial_.identity, dial_.peer, verdict_), arguments);
+        dial_.address, make_dial_credentials(dial_.identity, dial_.peer, verdict_),
+        dial_arguments());
     stub_ = std::make_unique<grpc::GenericStub>(channel_);
     dial_.live->enter();
   }
@@ -227,13 +175,17 @@ class Acceptor::Service final : public grpc::CallbackGenericService {
 
   grpc::ServerGenericBidiReactor* CreateReactor(
       grpc::GenericCallbackServerContext* context) override {
-    if (context->method() != kMethod) {
+    const bool asks = setup_.questions && is_question(context->method());
+    const bool tunnels = setup_.relay && context->method() == kTunnelMethod;
+    if (context->method() != kMethod && !asks && !tunnels) {
       return new TurnedAway({grpc::StatusCode::UNIMPLEMENTED, "no such service"});
     }
     const Result<NodeId> peer = node_id_of_peer(*context->auth_context());
     if (peer.has_error()) {
       return new TurnedAway({grpc::StatusCode::UNAUTHENTICATED, peer.error().message});
     }
+    if (tunnels) return setup_.relay->take(*context, *peer);
+    if (asks) return setup_.questions->take(*context, *peer);
     StreamPtr stream = setup_.make_stream(*peer);
     if (!stream) return new TurnedAway({grpc::StatusCode::UNAVAILABLE, "not now"});
     return new AcceptedPort(*context, std::move(stream), setup_.live);
@@ -259,6 +211,10 @@ Result<std::unique_ptr<Acceptor>> Acceptor::start(Setup setup) {
   int port = 0;
   if (!address.empty()) {
     builder.AddListeningPort(address, make_server_credentials(setup.identity, setup.policy), &port);
+  }
+  if (!setup.local_address.empty()) {
+    builder.AddListeningPort(setup.local_address,
+                             make_server_credentials(setup.identity, setup.policy));
   }
   auto service = std::make_unique<Service>(std::move(setup));
   builder.RegisterCallbackGenericService(service.get());

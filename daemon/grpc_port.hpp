@@ -49,6 +49,9 @@ struct Dial {
 /// Tries once, on a connection of its own; the stream is told how it ends.
 void start_dial(Dial dial);
 
+class Questions;
+class Relay;
+
 /// Listens, admits pinned peers, and hands each accepted call's stream over. Its server also keeps
 /// gRPC's callback threads running, which would otherwise start and end with every dial.
 class Acceptor {
@@ -60,6 +63,9 @@ class Acceptor {
     std::shared_ptr<LiveReactors> live;
     /// On a gRPC thread: a stream for this authenticated peer, or null to turn the call away.
     std::function<StreamPtr(const NodeId& peer)> make_stream;
+    std::shared_ptr<Questions> questions;  // null: nobody may ask
+    std::shared_ptr<Relay> relay;          // of others; null: none
+    std::string local_address;             // listened on beside `address`; empty: none
   };
   static Result<std::unique_ptr<Acceptor>> start(Setup setup);
   ~Acceptor();

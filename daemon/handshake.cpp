@@ -16,7 +16,8 @@ std::string short_hex(const SwarmId& swarm) {
 
 }  // namespace
 
-Result<> check_hello(const Introduction& own, const Introduction& peer, StageIndex expected_stage) {
+Result<> check_hello(const Introduction& own, const Introduction& peer,
+                     std::optional<StageIndex> expected_stage) {
   const std::string them = "node " + to_short(peer.id);
   const std::string us = "node " + to_short(own.id);
   if (peer.hello.protocol != own.hello.protocol) {
@@ -31,11 +32,18 @@ Result<> check_hello(const Introduction& own, const Introduction& peer, StageInd
         fmt::format("{} belongs to swarm {}, {} to swarm {}: give both the same swarm.toml", them,
                     short_hex(peer.hello.swarm), us, short_hex(own.hello.swarm)));
   }
-  if (peer.hello.stage != expected_stage) {
+  if (peer.hello.settings != own.hello.settings) {
+    return make_error(
+        ErrorCode::kProtocol,
+        fmt::format("{} trains by other settings ({}) than {} ({}): one of them has "
+                    "an old description of the swarm; start it again",
+                    them, short_hex(peer.hello.settings), us, short_hex(own.hello.settings)));
+  }
+  if (expected_stage && peer.hello.stage != *expected_stage) {
     return make_error(
         ErrorCode::kProtocol,
         fmt::format("{} hosts stage {}, {} expects it at stage {}: correct one of them", them,
-                    peer.hello.stage.value(), us, expected_stage.value()));
+                    peer.hello.stage.value(), us, expected_stage->value()));
   }
   return {};
 }

@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "base/ids.hpp"
@@ -21,7 +22,9 @@ struct Introduction {
 };
 
 /// kProtocol with a reason that reads the same at both ends: it goes into the Goodbye.
-Result<> check_hello(const Introduction& own, const Introduction& peer, StageIndex expected_stage);
+/// `expected_stage`: of a peer that the configuration names; a member may host any.
+Result<> check_hello(const Introduction& own, const Introduction& peer,
+                     std::optional<StageIndex> expected_stage);
 
 /// The codec of tensors on a link: the one that the swarm wishes for, if both ends decode it, else
 /// fp32. Both ends come to the same answer.

@@ -61,6 +61,20 @@ void fill_core(NodeStatus& out, const swarm::Status& core) {
   out.set_committed_position(core.committed.position);
 }
 
+void fill_member(control::v1::MemberStatus& out, const MemberInfo& member) {
+  out.set_node(to_hex(member.record->id));
+  out.set_has_stage(member.record->stage.has_value());
+  out.set_stage(member.record->stage.value_or(StageIndex{}).value());
+  out.set_doing(swarm::membership::to_string(member.record->doing));
+  out.set_standing(swarm::membership::to_string(member.standing));
+  out.set_is_self(member.is_self);
+  out.set_is_linked(member.is_linked);
+  out.set_works(member.works);
+  out.set_can_be_dialled(member.record->can_be_dialled);
+  if (member.relay) out.set_relay(to_hex(*member.relay));
+  if (!member.record->addresses.empty()) out.set_address(member.record->addresses.front());
+}
+
 void fill_peers(NodeStatus& out, const std::vector<LinkInfo>& links) {
   for (const LinkInfo& link : links) {
     auto& peer = *out.add_peers();
@@ -104,6 +118,7 @@ NodeStatus Journal::status(const JournalView& view, TimePoint now) {
   out.set_state_bytes(facts_.stage.state_bytes);
   fill_core(out, view.core);
   fill_peers(out, view.links);
+  for (const MemberInfo& member : view.members) fill_member(*out.add_members(), member);
 
   busy_.sample(now, view.engine.busy_seconds);
   out.set_busy_ratio(busy_.per_second());
@@ -116,6 +131,7 @@ NodeStatus Journal::status(const JournalView& view, TimePoint now) {
   out.set_stash_bytes(view.engine.kept_bytes + view.payload_bytes);
   out.set_bytes_sent(view.transport.bytes_sent);
   out.set_bytes_received(view.transport.bytes_received);
+  out.set_bytes_relayed(view.transport.bytes_relayed);
   out.set_learning_rate(newest_update_.learning_rate);
   out.set_gradient_norm(newest_update_.gradient_norm);
   out.set_loss(newest_loss_);
@@ -203,6 +219,22 @@ Journal::Event Journal::on(const swarm::Repeated& report) {
 
 Journal::Event Journal::on(const swarm::Misbehaved& report) {
   return warn(fmt::format("peer {} misbehaved: {}", to_short(report.peer), report.what));
+}
+
+Journal::Event Journal::on(const swarm::membership::MemberChanged& report) {
+  const char* change = swarm::membership::to_string(report.standing);
+  const auto& record = *report.record;
+  spdlog::info("member node={} stage={} change={} reason={}", to_short(record.id),
+               record.stage ? fmt::format("{}", record.stage->value()) : "none", change,
+               in_quotes(report.reason));
+  WatchEvent event;
+  auto& member = *event.mutable_member();
+  member.set_node(to_hex(record.id));
+  member.set_has_stage(record.stage.has_value());
+  member.set_stage(record.stage.value_or(StageIndex{}).value());
+  member.set_change(change);
+  member.set_reason(report.reason);
+  return event;
 }
 
 /// An agreement that differs from the swarm's wish is told with its reason.

@@ -11,6 +11,7 @@
 #include <brigade/control/v1/control.pb.h>
 #include "base/time.hpp"
 #include "daemon/engine.hpp"
+#include "daemon/members/members.hpp"
 #include "daemon/rate.hpp"
 #include "daemon/report.hpp"
 #include "daemon/stability_watch.hpp"
@@ -35,6 +36,7 @@ struct JournalView {
   EngineCounters engine;
   TransportCounters transport;
   std::vector<LinkInfo> links;
+  std::vector<MemberInfo> members;  // of a swarm with an owner
   std::uint64_t payload_bytes = 0;
 };
 
@@ -61,6 +63,7 @@ class Journal {
   Event on(const swarm::WindowChanged& report);
   Event on(const swarm::Repeated& report);
   Event on(const swarm::Misbehaved& report);
+  Event on(const swarm::membership::MemberChanged& report);
   Event on(const LinkChanged& report);
   Event on(const UpdateApplied& report);
   Event on(const CheckpointChanged& report);

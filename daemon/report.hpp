@@ -10,6 +10,7 @@
 #include "daemon/transport.hpp"
 #include "stage_runtime/stage.hpp"
 #include "swarm/action.hpp"
+#include "swarm/membership/action.hpp"
 
 namespace brigade::daemon {
 
@@ -36,9 +37,9 @@ struct Failed {
   Error error;
 };
 
-using Report =
-    std::variant<swarm::PhaseChanged, swarm::StepReported, swarm::EvalReported, swarm::Committed,
-                 swarm::WindowChanged, swarm::Repeated, swarm::Misbehaved, LinkChanged,
-                 UpdateApplied, CheckpointChanged, Warned, Failed>;
+using Report = std::variant<swarm::PhaseChanged, swarm::StepReported, swarm::EvalReported,
+                            swarm::Committed, swarm::WindowChanged, swarm::Repeated,
+                            swarm::Misbehaved, swarm::membership::MemberChanged, LinkChanged,
+                            UpdateApplied, CheckpointChanged, Warned, Failed>;
 
 }  // namespace brigade::daemon

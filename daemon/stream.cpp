@@ -175,6 +175,20 @@ Result<> Stream::take_body(ParsedFrame frame) {
     take_pong(*pong);
     return {};
   }
+  if (auto* gossip = std::get_if<Gossip>(&frame.body)) {
+    const std::uint64_t bytes = gossip->bytes.size();
+    post_counted(bytes, [bytes = std::move(gossip->bytes)](StreamListener& listener,
+                                                           const StreamPtr& self) mutable {
+      listener.on_gossip(self, std::move(bytes));
+    });
+    return {};
+  }
+  if (const auto* call = std::get_if<RelayCall>(&frame.body)) {
+    post_counted(0, [call = *call](StreamListener& listener, const StreamPtr& self) {
+      listener.on_relay_call(self, call);
+    });
+    return {};
+  }
   if (const auto* continuation = std::get_if<Continuation>(&frame.body)) {
     return take_part(continuation->direction, frame);
   }
@@ -206,21 +220,27 @@ Result<> Stream::take_part(swarm::Direction direction, const ParsedFrame& frame)
   return {};
 }
 
-void Stream::deliver(swarm::Message message, std::optional<PayloadData> payload,
-                     std::uint64_t bytes) {
+template <class Tell>
+void Stream::post_counted(std::uint64_t bytes, Tell tell) {
   {
     const std::lock_guard lock(mutex_);
     backlog_bytes_ += bytes;
     backlog_frames_ += 1;
   }
-  boost::asio::post(setup_.executor, [self = shared_from_this(), message = std::move(message),
-                                      payload = std::move(payload), bytes]() mutable {
-    if (!self->is_detached_) {
-      if (auto listener = self->setup_.listener.lock()) {
-        listener->on_message(self, std::move(message), std::move(payload));
-      }
-    }
-    self->delivered(bytes);
+  boost::asio::post(setup_.executor,
+                    [self = shared_from_this(), bytes, tell = std::move(tell)]() mutable {
+                      if (!self->is_detached_) {
+                        if (auto listener = self->setup_.listener.lock()) tell(*listener, self);
+                      }
+                      self->delivered(bytes);
+                    });
+}
+
+void Stream::deliver(swarm::Message message, std::optional<PayloadData> payload,
+                     std::uint64_t bytes) {
+  post_counted(bytes, [message = std::move(message), payload = std::move(payload)](
+                          StreamListener& listener, const StreamPtr& self) mutable {
+    listener.on_message(self, std::move(message), std::move(payload));
   });
 }
 

@@ -69,6 +69,8 @@ class StreamListener {
   virtual void on_hello(const StreamPtr& stream, const Hello& hello) = 0;
   virtual void on_message(const StreamPtr& stream, swarm::Message message,
                           std::optional<PayloadData> payload) = 0;
+  virtual void on_gossip(const StreamPtr& stream, std::string bytes) = 0;
+  virtual void on_relay_call(const StreamPtr& stream, const RelayCall& call) = 0;
   /// `reason` is one line.
   virtual void on_closed(const StreamPtr& stream, CloseKind kind, const std::string& reason) = 0;
 };
@@ -119,6 +121,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
   Result<> take_message(ParsedFrame frame);
   Result<> take_part(swarm::Direction direction, const ParsedFrame& frame);
   void deliver(swarm::Message message, std::optional<PayloadData> payload, std::uint64_t bytes);
+  /// On the strand, counted until it was done there; nothing if the listener wants no more.
+  template <class Tell>
+  void post_counted(std::uint64_t bytes, Tell tell);
   void take_pong(const Pong& pong);
   void delivered(std::uint64_t bytes);
 

@@ -82,7 +82,7 @@ std::shared_ptr<grpc::ServerCredentials> make_server_credentials(const Identity&
     std::string reason;
     if (peer.has_error()) {
       reason = "refused a connection: " + peer.error().message;
-    } else if (!policy.is_pinned(*peer)) {
+    } else if (!policy.is_welcome(*peer)) {
       reason = fmt::format("refused a connection: no [[peers]] entry has the id {}", to_hex(*peer));
     } else {
       return {};

@@ -36,9 +36,9 @@ class DialVerdict {
   std::string reason_;
 };
 
-/// Admits peers for which `is_pinned` is true; every refusal is told to `on_refused` in one line.
+/// Admits peers for which `is_welcome` is true; every refusal is told to `on_refused` in one line.
 struct AcceptPolicy {
-  std::function<bool(const NodeId&)> is_pinned;
+  std::function<bool(const NodeId&)> is_welcome;
   std::function<void(const std::string& reason)> on_refused;
 };
 

@@ -1,6 +1,10 @@
 // Links to peers, as the rest of the daemon sees them. The implementation (gRPC streams under
 // mutual TLS, daemon/grpc_transport.cpp) is the only code that knows how bytes travel.
 //
+// Two kinds of peers. Those of the configuration are pinned: known by id and stage, dialled
+// whenever there is no link. In a swarm with an owner there are members as well: anybody whose
+// Hello `admit` accepts, dialled when the membership asks for it.
+//
 // Threading: send() and the constructor's caller run on the core strand. Callbacks are posted to
 // that strand by the implementation. Order: messages to one peer arrive in the order sent, except
 // that gradients and small messages overtake activations that have not started to travel. A Query
@@ -19,14 +23,22 @@
 #include "base/ids.hpp"
 #include "base/result.hpp"
 #include "daemon/payload.hpp"
+#include "daemon/question.hpp"
 #include "swarm/message.hpp"
 
 namespace brigade::daemon {
 
 struct PeerAddress {
-  NodeId id;            // pinned: a peer that proves another key is refused
-  std::string address;  // host:port; empty: it dials us
-  StageIndex stage;     // must be what its Hello says
+  NodeId id;                 // pinned: a peer that proves another key is refused
+  std::string address;       // host:port; empty: it dials us
+  StageIndex stage;          // of a pinned peer: must be what its Hello says
+  bool was_dialled = false;  // of a link that is up: by this node
+};
+
+/// A node that both ends of a tunnel can dial (docs/protocol.md, "Tunnels").
+struct RelayAddress {
+  NodeId node;
+  std::string address;
 };
 
 struct LinkInfo {
@@ -44,11 +56,23 @@ struct TransportCounters {
   std::uint64_t frames_received = 0;
   std::uint64_t frames_refused = 0;
   std::uint64_t messages_dropped = 0;  // not sent: the link's queue was full
+  std::uint64_t bytes_relayed = 0;     // passed on between two others
 };
 
 struct TransportCallbacks {
   std::function<void(const PeerAddress&)> on_link_up;
-  std::function<void(const PeerAddress&, const std::string& reason)> on_link_down;
+  /// `was_closed`: the peer said so, with a Goodbye; else it may be dead.
+  std::function<void(const PeerAddress&, const std::string& reason, bool was_closed)> on_link_down;
+  // Of members; not set where all peers are pinned.
+  /// The signed record for the next Hello.
+  std::function<std::string()> own_record;
+  /// Whether a node that showed this record may have a link; the error is told to it.
+  std::function<Result<>(const NodeId& peer, const std::string& record)> admit;
+  std::function<void(const NodeId& peer, const std::string& reason)> on_dial_failed;
+  std::function<void(const NodeId& from, std::string bytes)> on_gossip;
+  std::function<void(Question)> on_question;
+  /// Whether this node passes bytes on from `caller` to `callee`; the error is told to the caller.
+  std::function<Result<>(const NodeId& caller, const NodeId& callee)> may_relay;
   /// The payload of the swarm::Payload handle inside `message` is not set yet (the driver names
   /// it); `payload` holds the bytes, checksum verified, absent where the frame had none.
   std::function<void(const NodeId& from, swarm::Message message,
@@ -69,6 +93,15 @@ class Transport {
   /// carries one.
   virtual void send(const NodeId& to, const swarm::Message& message,
                     std::optional<PayloadData> payload) = 0;
+  /// To a member; at most limits::kMaxGossipBytes. Dropped silently if the link is down.
+  virtual void send_gossip(const NodeId& to, std::string bytes) = 0;
+  /// One try to link a member; its stage is what its Hello says. Answered by on_link_up or
+  /// on_dial_failed.
+  virtual void dial(const NodeId& member, const std::string& address) = 0;
+  /// The same through another member, where it can't be dialled.
+  virtual void dial_through(const NodeId& member, const RelayAddress& relay) = 0;
+  /// Closes a member's link, or ends its dial; neither is told.
+  virtual void drop(const NodeId& member, const std::string& reason) = 0;
   virtual std::vector<LinkInfo> links() const = 0;
   virtual TransportCounters counters() const = 0;
   /// Closes all links, joins all threads; bounded by a few seconds. No callback after it returns.

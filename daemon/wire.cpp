@@ -260,6 +260,14 @@ Result<Hello> hello_from(const wire::Hello& in) {
         fmt::format("a swarm id of {} bytes, not {}", in.swarm_id().size(), out.swarm.size()));
   }
   std::copy(in.swarm_id().begin(), in.swarm_id().end(), out.swarm.begin());
+  const std::string& settings = in.settings().empty() ? in.swarm_id() : in.settings();
+  if (settings.size() != out.settings.size()) {
+    return protocol_error(fmt::format("a hash of settings of {} bytes, not {}", settings.size(),
+                                      out.settings.size()));
+  }
+  std::copy(settings.begin(), settings.end(), out.settings.begin());
+  BRIGADE_TRY(check_at_most("record bytes", in.record().size(), limits::kMaxRecordBytes));
+  out.record = in.record();
   BRIGADE_TRY(check_at_most("stage", in.stage(), limits::kMaxStages - 1));
   out.stage = StageIndex(in.stage());
   out.software = printable_line(in.software());
@@ -339,6 +347,9 @@ struct ToWire {
     out.set_software(in.software);
     out.set_max_frame_bytes(in.max_frame_bytes);
     for (const Codec codec : in.codecs) out.add_codecs(static_cast<std::uint32_t>(codec));
+    const bool has_settings = in.settings != SwarmId{} && in.settings != in.swarm;
+    if (has_settings) out.set_settings(in.settings.data(), in.settings.size());
+    out.set_record(in.record);
   }
   void operator()(const Goodbye& in) const { header.mutable_goodbye()->set_reason(in.reason); }
   void operator()(const Continuation& in) const {
@@ -346,6 +357,11 @@ struct ToWire {
   }
   void operator()(const Ping& in) const { header.mutable_ping()->set_token(in.token); }
   void operator()(const Pong& in) const { header.mutable_pong()->set_token(in.token); }
+  void operator()(const RelayCall& in) const {
+    header.mutable_relay_call()->set_tunnel(in.tunnel);
+    header.mutable_relay_call()->set_caller(in.caller.bytes.data(), in.caller.bytes.size());
+  }
+  void operator()(const Gossip& in) const { header.mutable_gossip()->set_message(in.bytes); }
 };
 
 template <class T>
@@ -395,6 +411,16 @@ Result<ParsedHeader> from_wire(const wire::FrameHeader& header) {
       return ParsedHeader{Ping{header.ping().token()}, std::nullopt};
     case Kind::kPong:
       return ParsedHeader{Pong{header.pong().token()}, std::nullopt};
+    case Kind::kGossip:
+      return ParsedHeader{Gossip{header.gossip().message()}, std::nullopt};
+    case Kind::kRelayCall: {
+      RelayCall call{header.relay_call().tunnel(), {}};
+      const std::string& caller = header.relay_call().caller();
+      if (caller.size() != call.caller.bytes.size())
+        return protocol_error("a node's id of a wrong length");
+      std::copy(caller.begin(), caller.end(), call.caller.bytes.begin());
+      return ParsedHeader{call, std::nullopt};
+    }
     case Kind::KIND_NOT_SET:
       break;
   }

@@ -127,6 +127,10 @@ struct EventReader {
     record.first = pack(e.checkpoint);
     record.second = e.succeeded ? 1 : 0;
   }
+  void operator()(const swarm::CheckpointFound& e) const {
+    record.name = "CheckpointFound";
+    record.first = pack(e.checkpoint);
+  }
   void operator()(const swarm::StopRequested&) const { record.name = "StopRequested"; }
 };
 

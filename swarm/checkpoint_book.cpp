@@ -73,6 +73,17 @@ void CheckpointBook::on_stored(TimePoint now, const CheckpointId& id, bool succe
   if (succeeded) insert(id);
 }
 
+std::vector<CheckpointId> CheckpointBook::on_found(const CheckpointId& id) {
+  if (epoch_ != Epoch{}) return {id};  // it trains: it has its own
+  insert(id);
+  std::vector<CheckpointId> removed;
+  while (offers_.size() > keep_ + std::size_t{1}) {  // the origin has no file
+    removed.push_back(offers_[offers_.size() - 2]);
+    offers_.erase(offers_.end() - 2);
+  }
+  return removed;
+}
+
 std::uint64_t CheckpointBook::settled_below() const {
   if (!settled_) return from_.position;
   return has_failed_ ? *settled_ : *settled_ + 1;  // a failed one may be tried again

@@ -40,6 +40,9 @@ class CheckpointBook {
   /// `position` is in it; `is_final`: nothing comes after it.
   std::optional<CheckpointId> next(TimePoint now, std::uint64_t position, bool is_final);
   void on_stored(TimePoint now, const CheckpointId& id, bool succeeded);  // the disk's answer
+  /// One that another node of this stage wrote is on the disk now. Returns what is to be removed:
+  /// of those that were found the newest keep_checkpoints stay.
+  std::vector<CheckpointId> on_found(const CheckpointId& id);
   /// Sound at every stage, as the head says. Returns what is to be removed.
   std::vector<CheckpointId> commit(const CheckpointId& id);
   /// No stage stores anything below `settled` any more. Returns what is to be removed for others to

@@ -60,13 +60,19 @@ struct SnapshotStored {
   bool succeeded = false;
 };
 
+/// A checkpoint of this stage that another node of it wrote is sound on this disk now. Only of a
+/// node that waits: one that is in an epoch writes its own.
+struct CheckpointFound {
+  CheckpointId checkpoint;
+};
+
 /// SIGTERM, `brigade drain`: finish what is in flight and save.
 struct StopRequested {
   TimePoint deadline = kNever;  // then: save the newest cut and leave
 };
 
-using Event =
-    std::variant<Tick, LinkUp, LinkDown, Received, ForwardDone, BackwardDone, UpdateDone,
-                 SnapshotTaken, RestoreDone, InputRejected, SnapshotStored, StopRequested>;
+using Event = std::variant<Tick, LinkUp, LinkDown, Received, ForwardDone, BackwardDone, UpdateDone,
+                           SnapshotTaken, RestoreDone, InputRejected, SnapshotStored,
+                           CheckpointFound, StopRequested>;
 
 }  // namespace brigade::swarm

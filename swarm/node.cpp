@@ -62,6 +62,7 @@ class Node::Impl {
   void on(TimePoint, const SnapshotTaken& event) { workbench_.on(event); }
   void on(TimePoint now, const RestoreDone& event);
   void on(TimePoint now, const SnapshotStored& event);
+  void on(TimePoint now, const CheckpointFound& event);
   void on(TimePoint now, const StopRequested& event);
 
   template <class AboutMicrobatch>
@@ -191,6 +192,11 @@ void Node::Impl::on(TimePoint, const RestoreDone& event) {
   if (!is_current) return;
   session_.on_restored(event.succeeded);
   if (!event.succeeded) shared_.epoch = EpochInfo{};
+}
+
+void Node::Impl::on(TimePoint, const CheckpointFound& event) {
+  remove(book_.on_found(event.checkpoint));
+  has_news_ = true;
 }
 
 void Node::Impl::on(TimePoint now, const SnapshotStored& event) {

@@ -20,12 +20,17 @@ namespace {
 
 constexpr std::string_view kStatement = "invite v1";
 
+/// A swarm's name names folders.
+bool is_file_name(const std::string& name) {
+  return name.front() != '.' && name.find('/') == std::string::npos;
+}
+
 /// What holds for every invite, made here or elsewhere.
 bool is_within_bounds(const Invite& invite) {
   const auto is_sound = [](const Contact& contact) {
     return is_word(contact.address, limits::kMaxAddressBytes);
   };
-  return is_word(invite.swarm_name, limits::kMaxNameBytes) &&
+  return is_word(invite.swarm_name, limits::kMaxNameBytes) && is_file_name(invite.swarm_name) &&
          invite.created_unix_s <= limits::kMaxUnixS && invite.expires_unix_s <= limits::kMaxUnixS &&
          invite.uses <= limits::kMaxInviteUses && invite.contacts.size() <= limits::kMaxContacts &&
          std::all_of(invite.contacts.begin(), invite.contacts.end(), is_sound);
@@ -100,8 +105,11 @@ Result<std::string> sign_invite(const SigningKey& owner, const Invite& invite) {
   return to_invite_line(statement);
 }
 
-Result<Invite> read_invite(std::string_view text) {
-  BRIGADE_ASSIGN(const std::string bytes, from_invite_line(text));
+Result<std::string> statement_of(std::string_view line) {
+  return from_invite_line(line);
+}
+
+Result<Invite> read_invite_statement(std::string_view bytes) {
   const auto statement = parse_statement(bytes);
   Invite invite;
   if (!statement || !from_content(statement->content, invite)) {
@@ -114,6 +122,11 @@ Result<Invite> read_invite(std::string_view text) {
                       "this invite is forged: the swarm's owner has not signed it");
   }
   return invite;
+}
+
+Result<Invite> read_invite(std::string_view text) {
+  BRIGADE_ASSIGN(const std::string statement, statement_of(text));
+  return read_invite_statement(statement);
 }
 
 }  // namespace brigade::trust

@@ -52,6 +52,10 @@ Result<InviteId> make_invite_id();
 /// passed (base/limits.hpp) or a text has a character that is not printable ASCII.
 Result<std::string> sign_invite(const SigningKey& owner, const Invite& invite);
 
+/// The signed statement inside a line, as node records carry it, and back. kBadInput as below.
+Result<std::string> statement_of(std::string_view line);
+Result<Invite> read_invite_statement(std::string_view statement);
+
 /// kBadInput, with what to do: no invite, cut or mistyped, of a newer Brigade, not by the owner
 /// that it names. Whether it is expired is the caller's to ask: only that needs a clock.
 Result<Invite> read_invite(std::string_view text);

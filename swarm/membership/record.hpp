@@ -44,7 +44,9 @@ struct NodeRecord {
   /// Of a node that can't be dialled: peers that it holds links with, through which it is reached.
   std::vector<NodeId> via;
   std::uint64_t memory_bytes = 0;
-  Duration pace{};  // of one micro-batch; zero: not known yet
+  Duration pace{};                        // of one micro-batch; zero: not known yet
+  std::uint64_t serves_since_unix_s = 0;  // in this process; 0: it does not serve
+  bool has_state = false;                 // it has a checkpoint of its stage
   SignedBytes proof;
 };
 using RecordPtr = std::shared_ptr<const NodeRecord>;

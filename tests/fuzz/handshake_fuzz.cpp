@@ -33,6 +33,10 @@ struct Listener final : StreamListener {
     require(hellos == 1 && ends == 0 && !is_closed);
     if (payload) require(payload->shape.total_bytes() == payload->bytes.size());
   }
+  void on_gossip(const StreamPtr&, std::string bytes) override {
+    require(bytes.size() <= limits::kMaxFrameHeaderBytes);
+  }
+  void on_relay_call(const StreamPtr&, const RelayCall&) override {}
   void on_closed(const StreamPtr&, CloseKind, const std::string& reason) override {
     require(!reason.empty() && !is_closed);
     require(std::all_of(reason.begin(), reason.end(), [](char c) { return c >= ' ' && c <= '~'; }));

@@ -17,14 +17,22 @@ inline const trust::SigningKey& own_key() {
   return key;
 }
 
-/// `content` signed as the statement `name`, with our key as the owner that it names: the last of
-/// several fields of one number counts.
-inline std::string signed_by_us(std::string_view name, std::string content) {
-  constexpr char kOwnerKeyField = 1 << 3 | 2;
-  const auto& key = own_key().public_key().bytes;
-  content += kOwnerKeyField;
-  content += static_cast<char>(key.size());
-  content.append(key.begin(), key.end());
+/// `content` with a field of bytes behind it: of several of one number the last counts.
+template <class Bytes>
+std::string with_field(std::string content, int number, const Bytes& bytes) {
+  content += static_cast<char>(number << 3 | 2);
+  for (std::size_t rest = bytes.size();; rest >>= 7) {
+    const bool is_last = rest < 0x80;
+    content += static_cast<char>(is_last ? rest : (rest & 0x7f) | 0x80);
+    if (is_last) break;
+  }
+  content.append(bytes.begin(), bytes.end());
+  return content;
+}
+
+/// `content` signed as the statement `name`, with our key in the field that names the signer.
+inline std::string signed_by_us(std::string_view name, std::string content, int key_field = 1) {
+  content = with_field(std::move(content), key_field, own_key().public_key().bytes);
   return trust::sign_statement(own_key(), name, std::move(content)).value();
 }
 

@@ -28,7 +28,7 @@ bool contains(const std::string& text, const std::string& part) {
 
 TEST_CASE("a node needs a swarm and a state directory and nothing else") {
   CHECK(error_of(kLeast) == "");
-  CHECK(contains(error_of("state_dir = \"s\"\n"), "node.toml: swarm must be a path"));
+  CHECK(contains(error_of("state_dir = \"s\"\n"), "node.toml: swarm is missing"));
   CHECK(contains(error_of("swarm = \"s\"\n"), "state_dir must be a path"));
 }
 

@@ -77,6 +77,29 @@ TEST_CASE("a corrupt own checkpoint is moved aside, said once, and the one befor
   CHECK(fs::exists(broken.string() + ".corrupt"));
 }
 
+TEST_CASE("a copy from another node of the stage is taken in if it is what was asked for") {
+  Fixture fixture;
+  const fs::path elsewhere = fixture.folder.path() / "other";
+  const auto copy = [&](const stage::Slice& slice) {
+    fs::rename(put(elsewhere, id_of(2, 40), slice), fixture.own() / "copy.safetensors.tmp");
+    return fixture.own() / "copy.safetensors.tmp";
+  };
+  const auto taken = fixture.store.take_in(copy(fixture.slice), id_of(2, 40));
+  REQUIRE(taken.has_value());
+  fixture.store.add(*taken);
+  CHECK(fixture.store.sound() == std::vector{id_of(2, 40)});
+  REQUIRE(fixture.store.own_files().size() == 1);
+  CHECK(fs::exists(fixture.store.own_files().front().path));
+
+  CHECK(fixture.store.take_in(copy(fixture.slice), id_of(2, 50)).has_error());
+  stage::Slice other = fixture.slice;
+  other.first_block = 0;
+  CHECK(fixture.store.take_in(copy(other), id_of(2, 40)).has_error());
+  std::ofstream(fixture.own() / "copy.safetensors.tmp") << "garbage";
+  CHECK(fixture.store.take_in(fixture.own() / "copy.safetensors.tmp", id_of(2, 40)).has_error());
+  CHECK_FALSE(fs::exists(fixture.own() / "copy.safetensors.tmp"));
+}
+
 TEST_CASE("a file whose header names another checkpoint than its name is corrupt") {
   Fixture fixture;
   const auto file = put(fixture.own(), id_of(1, 20), fixture.slice);

@@ -47,6 +47,8 @@ struct RecordingListener final : StreamListener {
     messages.push_back(std::move(message));
     payloads.push_back(std::move(payload));
   }
+  void on_gossip(const StreamPtr&, std::string bytes) override { gossip.push_back(bytes); }
+  void on_relay_call(const StreamPtr&, const RelayCall& call) override { calls.push_back(call); }
   void on_closed(const StreamPtr&, CloseKind how, const std::string& why) override {
     ++closed;
     kind = how;
@@ -57,6 +59,8 @@ struct RecordingListener final : StreamListener {
   int closed = 0;
   CloseKind kind{};
   std::string reason;
+  std::vector<std::string> gossip;
+  std::vector<RelayCall> calls;
   std::vector<swarm::Message> messages;
   std::vector<std::optional<PayloadData>> payloads;
 };

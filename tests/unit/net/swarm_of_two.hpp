@@ -29,6 +29,15 @@ struct Journal {
   std::vector<std::string> downs;
   int ups = 0;
   std::vector<Heard> messages;
+  std::vector<std::string> gossip;
+  std::vector<std::string> failed_dials;
+};
+
+/// Where there are members: who is let in, and who is passed on.
+struct MemberRules {
+  std::function<Result<>(const NodeId&, const std::string& record)> admit;
+  std::function<Result<>(const NodeId& caller, const NodeId& callee)> may_relay;
+  std::string record;  // of one's own
 };
 
 inline Identity identity_or_die() {
@@ -52,9 +61,10 @@ inline TransportOptions quick_options(const Identity& identity, std::uint32_t st
 
 class TestNode {
  public:
-  explicit TestNode(TransportOptions options)
+  explicit TestNode(TransportOptions options) : TestNode(std::move(options), {}) {}
+  TestNode(TransportOptions options, const MemberRules& rules)
       : work_(context_.get_executor()), thread_([this] { context_.run(); }) {
-    transport_ = make_grpc_transport(std::move(options), context_.get_executor(), callbacks());
+    transport_ = make_grpc_transport(std::move(options), context_.get_executor(), callbacks(rules));
   }
   ~TestNode() { stop(); }
 
@@ -68,6 +78,7 @@ class TestNode {
   void send(const NodeId& to, swarm::Message message, std::optional<PayloadData> payload = {}) {
     on_strand([&] { transport_->send(to, message, std::move(payload)); });
   }
+  Transport& transport() { return *transport_; }
   std::vector<LinkInfo> links() {
     std::vector<LinkInfo> found;
     on_strand([&] { found = transport_->links(); });
@@ -122,10 +133,28 @@ class TestNode {
   }
 
  private:
-  TransportCallbacks callbacks() {
+  TransportCallbacks callbacks(const MemberRules& rules) {
     TransportCallbacks callbacks;
+    if (rules.admit) {
+      callbacks.admit = rules.admit;
+      callbacks.may_relay = rules.may_relay;
+      callbacks.own_record = [record = rules.record] { return record; };
+      callbacks.on_gossip = [this](const NodeId&, const std::string& bytes) {
+        change([&](Journal& j) { j.gossip.push_back(bytes); });
+      };
+      callbacks.on_dial_failed = [this](const NodeId&, const std::string& reason) {
+        change([&](Journal& j) { j.failed_dials.push_back(reason); });
+      };
+      callbacks.on_question = [this](const Question& question) {
+        if (question.bytes == "say nothing") return;
+        if (question.bytes == "keep me waiting") return waiting_.push_back(question);
+        if (question.bytes == "refuse")
+          return question.answer(make_error(ErrorCode::kBadInput, "not you"));
+        question.answer(question.host + " asks " + question.bytes);
+      };
+    }
     callbacks.on_link_up = [this](const PeerAddress&) { change([](Journal& j) { ++j.ups; }); };
-    callbacks.on_link_down = [this](const PeerAddress&, const std::string& reason) {
+    callbacks.on_link_down = [this](const PeerAddress&, const std::string& reason, bool) {
       change([&](Journal& j) { j.downs.push_back(reason); });
     };
     callbacks.on_message = [this](const NodeId& from, swarm::Message message,
@@ -146,6 +175,7 @@ class TestNode {
     changed_.notify_all();
   }
 
+  std::vector<Question> waiting_;
   std::mutex mutex_;
   std::condition_variable changed_;
   Journal journal_;

@@ -34,6 +34,18 @@ TEST_CASE("everybody offers the start of the run, last and without a file") {
   CHECK(book.offers().front() == at(1, 10));
 }
 
+TEST_CASE("what another node of the stage wrote is offered, the newest few of it") {
+  Options options = every(10);
+  options.keep_checkpoints = 2;
+  CheckpointBook book(options, {});
+  CHECK(book.on_found(at(1, 10)).empty());
+  CHECK(book.on_found(at(1, 20)).empty());
+  CHECK(book.on_found(at(1, 30)) == std::vector<CheckpointId>{at(1, 10)});
+  CHECK(book.offers() == std::vector<CheckpointId>{at(1, 30), at(1, 20), at(0, 0)});
+  book.restart(Epoch{2}, at(1, 30));
+  CHECK(book.on_found(at(1, 40)) == std::vector<CheckpointId>{at(1, 40)});  // it has its own now
+}
+
 TEST_CASE("a fresh run is checkpointed at step 0, a resumed one is not") {
   CheckpointBook book(every(10), {});
   book.restart(Epoch{1}, {});

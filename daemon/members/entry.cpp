@@ -1,0 +1,227 @@
+#include "daemon/members/entry.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "base/file.hpp"
+#include "base/limits.hpp"
+#include "daemon/grpc_ask.hpp"
+#include "daemon/members/book.hpp"
+#include "daemon/members/door.hpp"
+#include "trust/member.hpp"
+
+namespace brigade::daemon {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+namespace {
+
+constexpr milliseconds kAnswerLimit{8'000};
+constexpr milliseconds kFirstPause{500};
+constexpr milliseconds kLongestPause{15'000};
+constexpr std::size_t kStageDigits = 16;
+constexpr std::size_t kPatientDoors = 3;
+
+struct Papers {
+  trust::Invite invite;
+  std::string statement;
+};
+
+Result<Papers> read_papers(const fs::path& file) {
+  BRIGADE_ASSIGN(const std::string line, read_file(file, limits::kMaxInviteBytes));
+  const auto invite = trust::read_invite(line);
+  const auto statement = trust::statement_of(line);
+  if (invite.has_error() || statement.has_error()) {
+    return make_error(ErrorCode::kBadInput,
+                      fmt::format("{}: {}", file.string(), invite.error().message));
+  }
+  return Papers{*invite, *statement};
+}
+
+/// None: not here yet.
+Result<std::optional<std::string>> read_description_file(const fs::path& file) {
+  const auto bytes = read_file(file, limits::kMaxDescriptionBytes);
+  if (bytes.has_value()) return std::optional(*bytes);
+  if (bytes.error().code == ErrorCode::kNotFound) return std::optional<std::string>();
+  return bytes.error();
+}
+
+/// What the description trains, with relative data paths in the state folder.
+Result<config::SwarmConfig> settings_of(const trust::SwarmDescription& description,
+                                        const config::NodeConfig& node) {
+  BRIGADE_ASSIGN(config::SwarmConfig swarm,
+                 config::parse_swarm_config(description.swarm_toml, node.swarm.string()));
+  for (std::string* path : {&swarm.data.train, &swarm.data.validation})
+    if (!path->empty()) *path = (node.state_dir / *path).lexically_normal().string();
+  return swarm;
+}
+
+/// Checked, and of the swarm that the invite is to.
+Result<trust::SwarmDescription> check_description(const std::string& bytes, const Papers& papers) {
+  BRIGADE_ASSIGN(trust::SwarmDescription description, trust::read_description(bytes));
+  if (!(description.origin == papers.invite.origin))
+    return make_error(ErrorCode::kCorrupt, "it describes another swarm than the invite's");
+  return description;
+}
+
+/// Where somebody may be: what the invite names, then the book, each address once.
+std::vector<trust::Contact> doors(const Papers& papers, const std::vector<std::string>& book,
+                                  const NodeId& self) {
+  std::vector<trust::Contact> found;
+  const auto add = [&](const trust::Contact& contact) {
+    const bool is_new = std::find(found.begin(), found.end(), contact) == found.end();
+    if (is_new && contact.node != self) found.push_back(contact);
+  };
+  for (const trust::Contact& contact : papers.invite.contacts) add(contact);
+  for (const std::string& bytes : book) {
+    const auto record = trust::read_record(bytes, trust::id_of(papers.invite.origin));
+    if (record.has_error() || !record->can_be_dialled) continue;
+    for (const std::string& address : record->addresses)
+      add({trust::node_id_of(record->key), address});
+  }
+  return found;
+}
+
+/// Knocks at each door once. None: nobody opened; why they did not is told.
+Result<std::optional<Entered>> knock_once(const std::vector<trust::Contact>& doors,
+                                          const Papers& papers, const Identity& identity,
+                                          const std::optional<std::uint32_t>& stage,
+                                          const TellEntry& tell) {
+  std::string refusal;
+  for (const trust::Contact& door : doors) {
+    const auto answer = ask(door.address, identity, door.node, Asks::kEnter,
+                            enter_question(papers.statement, stage), kAnswerLimit);
+    if (answer.has_value()) {
+      auto entered = read_entered(*answer);
+      const auto sound = entered.has_value() ? check_description(entered->description, papers)
+                                             : Result<trust::SwarmDescription>(entered.error());
+      if (sound.has_value()) return std::optional(std::move(*entered));
+      tell(fmt::format("{}: {}", door.address, sound.error().message));
+      continue;
+    }
+    if (answer.error().code == ErrorCode::kBadInput)
+      refusal = fmt::format("{} refused: {}", door.address, answer.error().message);
+    tell(answer.error().message);
+  }
+  if (!refusal.empty()) return make_error(ErrorCode::kBadInput, refusal);
+  return std::optional<Entered>();
+}
+
+/// Until somebody opens; once around is enough where the description is here already.
+Result<std::optional<Entered>> knock(const std::vector<trust::Contact>& doors, const Papers& papers,
+                                     const Identity& identity,
+                                     const std::optional<std::uint32_t>& stage,
+                                     const TellEntry& tell, bool may_give_up) {
+  std::string told;
+  const TellEntry tell_news = [&](const std::string& line) {
+    if (std::exchange(told, line) != line) tell(line);
+  };
+  for (milliseconds pause = kFirstPause; !doors.empty();
+       pause = std::min(2 * pause, kLongestPause)) {
+    auto entered = knock_once(doors, papers, identity, stage, tell_news);
+    if (may_give_up && entered.has_error()) return std::optional<Entered>();  // others may open
+    if (entered.has_error() || *entered || may_give_up) return entered;
+    std::this_thread::sleep_for(pause);
+  }
+  return std::optional<Entered>();
+}
+
+/// What the member said, or what is kept; checked, and kept from now on.
+Result<> settle_description(const config::NodeConfig& node, const Papers& papers,
+                            const std::optional<std::string>& kept,
+                            const std::optional<Entered>& entered, Entry& entry) {
+  const auto own =
+      kept ? check_description(*kept, papers)
+           : Result<trust::SwarmDescription>(make_error(ErrorCode::kNotFound, "none is kept"));
+  if (own.has_error() && !entered)
+    return make_error(own.error().code, fmt::format("{}: {}: remove it, and it is asked for",
+                                                    node.swarm.string(), own.error().message));
+  entry.description_bytes = entered ? entered->description : *kept;
+  BRIGADE_ASSIGN(entry.description, check_description(entry.description_bytes, papers));
+  if (own.has_value() && own->revision > entry.description.revision) {
+    entry.description_bytes = *kept;  // an older one than ours came
+    entry.description = *own;
+  }
+  if (kept != entry.description_bytes)
+    BRIGADE_TRY(write_file_atomically(node.swarm, entry.description_bytes));
+  BRIGADE_ASSIGN(entry.swarm, settings_of(entry.description, node));
+  return {};
+}
+
+Result<std::optional<std::uint32_t>> read_stage(const fs::path& file) {
+  const auto text = read_file(file, kStageDigits);
+  if (text.has_error()) {
+    if (text.error().code == ErrorCode::kNotFound) return std::optional<std::uint32_t>();
+    return text.error();
+  }
+  const bool is_number = !text->empty() && text->find_first_not_of("0123456789\n") == text->npos;
+  if (!is_number)
+    return make_error(
+        ErrorCode::kCorrupt,
+        fmt::format("{} holds no stage: remove it, and one is chosen anew", file.string()));
+  return std::optional(static_cast<std::uint32_t>(std::stoul(*text)));
+}
+
+fs::path stage_file(const config::NodeConfig& node) {
+  return node.state_dir / "stage";
+}
+
+/// The one that is set, or that was taken before; none: where it is needed.
+Result<std::optional<std::uint32_t>> wished_stage(const config::NodeConfig& node) {
+  if (!node.chooses_stage) return std::optional(node.stage);
+  return read_stage(stage_file(node));
+}
+
+Result<> keep_stage(const config::NodeConfig& node, const Entry& entry) {
+  const fs::path file = stage_file(node);
+  if (entry.stage >= entry.swarm.stages)
+    return make_error(ErrorCode::kCorrupt,
+                      fmt::format("stage {} does not exist in a swarm of {} stages: remove {}",
+                                  entry.stage, entry.swarm.stages, file.string()));
+  std::error_code ignored;
+  if (!node.chooses_stage || fs::exists(file, ignored)) return {};
+  return write_file_atomically(file, fmt::format("{}\n", entry.stage));
+}
+
+}  // namespace
+
+fs::path book_file(const config::NodeConfig& node) {
+  return node.state_dir / "members";
+}
+
+Result<Entry> enter_swarm(const config::NodeConfig& node, const Identity& identity,
+                          const TellEntry& tell) {
+  BRIGADE_ASSIGN(const Papers papers, read_papers(node.invite));
+  Entry entry;
+  entry.invite = papers.statement;
+  auto book = read_book(book_file(node));
+  if (book.has_error()) tell(book.error().message + ": it is written anew");
+  if (book.has_value()) entry.book = std::move(*book);
+  entry.doors = doors(papers, entry.book.records, identity.id);
+
+  BRIGADE_ASSIGN(const std::optional<std::string> kept, read_description_file(node.swarm));
+  if (entry.doors.empty() && !kept) {
+    return make_error(ErrorCode::kBadInput,
+                      "the invite names no node to dial first: ask for one with a --contact");
+  }
+  BRIGADE_ASSIGN(const std::optional<std::uint32_t> stage, wished_stage(node));
+  // Who knows what the swarm trains need not wait for others: it goes on knocking when it runs.
+  std::vector<trust::Contact> now = entry.doors;
+  if (kept && now.size() > kPatientDoors) now.resize(kPatientDoors);
+  BRIGADE_ASSIGN(std::optional<Entered> entered,
+                 knock(now, papers, identity, stage, tell, kept.has_value()));
+  BRIGADE_TRY(settle_description(node, papers, kept, entered, entry));
+  entry.records = entered ? std::move(entered->records) : entry.book.records;
+  entry.stage = stage ? *stage : entered ? entered->stage : 0;
+  entry.is_taken = entered && entered->is_taken;
+  BRIGADE_TRY(keep_stage(node, entry));
+  return entry;
+}
+
+}  // namespace brigade::daemon

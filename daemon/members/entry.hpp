@@ -1,0 +1,50 @@
+// How a node gets into its swarm, before there is a stage or a link: it reads its invite, knocks at
+// the nodes that the invite or its own book names until one lets it in, and learns what the swarm
+// trains and where it is needed.
+//
+// In the state folder:
+//   swarm.signed   the description, signed by the owner: checked each time it is read
+//   members        the members that this node knew last
+//   stage          the stage that it hosts: chosen once, kept over restarts
+// What of it is there need not be asked for. Blocks; whoever waits is told why.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "config/node_config.hpp"
+#include "config/swarm_config.hpp"
+#include "daemon/identity.hpp"
+#include "daemon/members/book.hpp"
+#include "trust/invite.hpp"
+#include "trust/swarm_description.hpp"
+
+namespace brigade::daemon {
+
+struct Entry {
+  trust::SwarmDescription description;
+  std::string description_bytes;
+  std::string invite;  // the signed statement
+  config::SwarmConfig swarm;
+  std::uint32_t stage = 0;
+  bool is_taken = false;              // another member serves that stage now
+  std::vector<trust::Contact> doors;  // where members may be, by the invite and the book
+  Book book;                          // what this node remembers
+  std::vector<std::string> records;   // signed, of members to begin with
+};
+
+/// Tells how it goes, one line each: only what is news.
+using TellEntry = std::function<void(const std::string& line)>;
+
+/// kBadInput: no sound invite, or a member refused it, in its words; kCorrupt: a file of the state
+/// folder. Does not come back while nobody can be reached and the description is not here.
+Result<Entry> enter_swarm(const config::NodeConfig& node, const Identity& identity,
+                          const TellEntry& tell);
+
+/// Where the members' book is.
+std::filesystem::path book_file(const config::NodeConfig& node);
+
+}  // namespace brigade::daemon

@@ -1,0 +1,431 @@
+#include "daemon/members/members.hpp"
+
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <utility>
+
+#include "base/check.hpp"
+#include "daemon/address.hpp"
+#include "daemon/core_clock.hpp"
+#include "daemon/grpc_ask.hpp"
+#include "daemon/members/book.hpp"
+#include "daemon/members/gossip.hpp"
+
+namespace brigade::daemon {
+
+namespace asio = boost::asio;
+namespace membership = swarm::membership;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr Duration kBookEvery = seconds{30};
+constexpr Duration kMeetEvery = seconds{1};
+constexpr Duration kVacant = seconds{20};  // a stage without anybody, before a spare takes it
+constexpr Duration kKnockEvery = seconds{10};
+constexpr Duration kTunnelLimit = seconds{20};
+constexpr std::size_t kEnoughDials = 3;  // that failed, of a neighbour that says to be reached
+
+membership::Options to_options(const Members::Setup& setup) {
+  membership::Options options;
+  options.self = setup.identity.id;
+  options.incarnation = membership::Incarnation(setup.now_unix_s);
+  options.stages = setup.entry.swarm.stages;
+  if (!setup.announce.empty()) {
+    options.can_be_dialled = true;
+    options.addresses = {setup.announce};
+  }
+  options.memory_bytes = setup.memory_bytes;
+  std::uint64_t salt = 0;
+  std::copy_n(setup.identity.id.bytes.begin(), sizeof salt, reinterpret_cast<std::uint8_t*>(&salt));
+  options.seed = mix64(salt ^ setup.now_unix_s);
+  return options;
+}
+
+Notary::Setup to_notary(const Members::Setup& setup) {
+  auto key = trust::SigningKey::from_pem(setup.identity.private_key_pem);
+  BRIGADE_CHECK(key.has_value(), "an identity without its key");
+  return {std::make_shared<const trust::SigningKey>(std::move(*key)),
+          setup.entry.description.origin, setup.entry.invite, setup.entry.swarm.stages};
+}
+
+}  // namespace
+
+Members::Members(asio::io_context& core, Setup setup, std::function<void(const Report&)> report)
+    : core_(core),
+      setup_(std::move(setup)),
+      report_(std::move(report)),
+      notary_(to_notary(setup_)),
+      door_(setup_.entry.description_bytes, notary_),
+      membership_(to_options(setup_), core_now()),
+      timer_(core),
+      reach_timer_(core),
+      book_timer_(core),
+      meet_timer_(core),
+      is_reachable_(setup_.announce.empty() ? std::nullopt : std::optional(true)),
+      standby_(core, setup_.standby),
+      occupied_at_(core_now()),
+      knocked_(occupied_at_),
+      stage_(setup_.entry.stage),
+      stages_(setup_.entry.swarm.stages) {}
+
+Members::~Members() {
+  asker_.join();
+}
+
+TransportCallbacks Members::callbacks_around(TransportCallbacks training) {
+  training_ = std::move(training);
+  TransportCallbacks callbacks = training_;
+  callbacks.own_record = [this] { return notary_.bytes_of(membership_.status(core_now()).self); };
+  callbacks.admit = [this](const NodeId& peer, const std::string& record) -> Result<> {
+    const auto admitted = notary_.admit_record(peer, record, now_unix_s());
+    if (admitted.has_error()) return admitted.error();
+    return {};
+  };
+  callbacks.on_link_up = [this](const PeerAddress& peer) { on_link_up(peer); };
+  callbacks.on_link_down = [this](const PeerAddress& peer, const std::string& reason,
+                                  bool was_closed) { on_link_down(peer, reason, was_closed); };
+  callbacks.on_dial_failed = [this](const NodeId& peer, const std::string& reason) {
+    spdlog::debug("dial peer={} failed: {}", to_short(peer), reason);
+    if (relayed_.erase(peer) > 0) return;  // by way of another: no word on the peer itself
+    if (membership_.view().present(peer) != nullptr) ++failed_dials_[peer];
+    handle(membership::DialFailed{peer});
+  };
+  callbacks.on_gossip = [this](const NodeId& from, const std::string& bytes) {
+    on_gossip(from, bytes);
+  };
+  callbacks.may_relay = [this](const NodeId& caller, const NodeId& callee) {
+    return may_relay(caller, callee);
+  };
+  callbacks.on_question = [this](const Question& question) { on_question(question); };
+  callbacks.on_message = [this](const NodeId& from, swarm::Message message,
+                                std::optional<PayloadData> payload) {
+    if (from == before_ || from == after_)
+      training_.on_message(from, std::move(message), std::move(payload));
+  };
+  return callbacks;
+}
+
+void Members::start(const std::string& listen_address) {
+  if (const auto parts = split_address(listen_address); parts.has_value()) port_ = parts->port;
+  for (const auto& [node, invite] : setup_.entry.book.admitted) notary_.note_admitted(node, invite);
+  has_state_ = !setup_.standby.own().empty();
+  const bool is_spare = setup_.entry.is_taken && !has_state_;
+  if (!is_spare)
+    say_what_it_does(membership::Doing::kServing, has_state_ ? "it has the stage" : "nobody does");
+  standby_.start([this] { return whom_to_copy(); });
+  learn(setup_.entry.records);
+  handle(membership::Tick{});
+  arm_reach_timer(kFirstReach);
+  keep_book();
+  meet_neighbours();
+}
+
+void Members::note_state() {
+  const bool is_news = !has_state_ && !setup_.standby.own().empty();
+  if (has_left_ || !is_news) return;
+  has_state_ = true;
+  say_what_it_does(membership::Doing::kServing, "it has a checkpoint of the stage");
+}
+
+/// How long it serves starts with this process, and after everybody who is known to serve: a clock
+/// that is behind takes nobody's place.
+void Members::say_what_it_does(membership::Doing doing, const char* why) {
+  const bool will_serve = doing == membership::Doing::kServing;
+  if (will_serve && serves_since_unix_s_ == 0) {
+    serves_since_unix_s_ = now_unix_s();
+    for (const MemberInfo& member : list())
+      serves_since_unix_s_ = std::max(serves_since_unix_s_, member.record->serves_since_unix_s + 1);
+  }
+  if (!will_serve) serves_since_unix_s_ = 0;
+  serves_ = will_serve;
+  spdlog::info("{} stage={} reason=\"{}\"", will_serve ? "serves" : "stands by without a copy",
+               stage_.value(), why);
+  handle(membership::DoingChanged{doing, will_serve ? std::optional(stage_) : std::nullopt,
+                                  StageIndex{}, serves_since_unix_s_, has_state_});
+  line_.update(membership_.status(core_now()).self, membership::Standing::kAlive);
+  choose_neighbours();
+}
+
+void Members::leave() {
+  if (std::exchange(has_left_, true)) return;
+  standby_.stop();
+  membership_.handle(core_now(), membership::DoingChanged{
+                                     membership::Doing::kGone,
+                                     serves_ ? std::optional(stage_) : std::nullopt, StageIndex{}});
+  while (const auto action = membership_.poll_action()) {
+    if (const auto* send = std::get_if<membership::Send>(&*action))
+      for (std::string& piece : to_gossip(send->message, notary_))
+        transport_->send_gossip(send->to, std::move(piece));
+  }
+  timer_.cancel();
+  reach_timer_.cancel();
+  book_timer_.cancel();
+  meet_timer_.cancel();
+  asker_.stop();  // what waits there is refused by its end
+}
+
+// ---- Into the core --------------------------------------------------------------------------
+
+void Members::handle(const Event& event) {
+  if (has_left_) return;
+  membership_.handle(core_now(), event);
+  pump();
+}
+
+void Members::arm_timer() {
+  const TimePoint due = membership_.next_wakeup();
+  if (due == armed_for_) return;
+  armed_for_ = due;
+  if (due == kNever) {
+    timer_.cancel();
+    return;
+  }
+  timer_.expires_at(to_steady(due));
+  timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (cancelled || core_now() < armed_for_) return;
+    armed_for_ = kNever;
+    handle(membership::Tick{});
+  });
+}
+
+void Members::learn(const std::vector<std::string>& records) {
+  for (const std::string& bytes : records) {
+    auto record = notary_.read_record(bytes);
+    if (record.has_value() && (*record)->id != setup_.identity.id)
+      handle(membership::Learned{std::move(*record)});
+  }
+}
+
+void Members::on_link_up(const PeerAddress& peer) {
+  linked_.insert_or_assign(peer.id, peer);
+  failed_dials_.erase(peer.id);
+  handle(membership::LinkUp{peer.id, peer.was_dialled});
+  if (peer.id == before_ || peer.id == after_) training_.on_link_up(peer);
+}
+
+void Members::on_link_down(const PeerAddress& peer, const std::string& reason, bool was_closed) {
+  linked_.erase(peer.id);
+  relayed_.erase(peer.id);
+  if (peer.id == before_ || peer.id == after_) training_.on_link_down(peer, reason, was_closed);
+  handle(membership::LinkDown{peer.id, was_closed});
+}
+
+void Members::on_gossip(const NodeId& from, const std::string& bytes) {
+  auto message = from_gossip(bytes, notary_);
+  if (message.has_error()) {  // an honest member signs and checks what it says
+    report_(swarm::Misbehaved{from, "it told what is not signed as it should be"});
+    spdlog::info("closed the link with {}: {}", to_short(from), message.error().message);
+    return carry_out(membership::Drop{from, "it told what is not signed as it should be"});
+  }
+  handle(membership::Received{from, std::move(*message)});
+}
+
+// ---- Out of the core ------------------------------------------------------------------------
+
+void Members::pump() {
+  while (const auto action = membership_.poll_action())
+    std::visit([this](const auto& one) { carry_out(one); }, *action);
+  arm_timer();
+}
+
+void Members::carry_out(const membership::Send& action) {
+  for (std::string& piece : to_gossip(action.message, notary_))
+    transport_->send_gossip(action.to, std::move(piece));
+}
+
+void Members::carry_out(const membership::Dial& action) {
+  const auto& addresses = action.record->addresses;
+  const auto failed = failed_dials_.find(action.record->id);
+  const std::size_t next = failed == failed_dials_.end() ? 0 : failed->second;
+  spdlog::debug("dial peer={} reason=\"{}\"", to_short(action.record->id), action.reason);
+  transport_->dial(action.record->id, addresses[next % addresses.size()]);
+}
+
+void Members::carry_out(const membership::Drop& action) {
+  const auto linked = linked_.find(action.peer);
+  relayed_.erase(action.peer);
+  transport_->drop(action.peer, action.reason);
+  if (linked == linked_.end()) return;
+  const PeerAddress peer = linked->second;
+  linked_.erase(linked);
+  if (peer.id == before_ || peer.id == after_) training_.on_link_down(peer, action.reason, true);
+}
+
+void Members::carry_out(const membership::MemberChanged& action) {
+  line_.update(action.record, action.standing);
+  const bool is_present = action.standing <= membership::Standing::kSuspected;
+  if (!is_present) failed_dials_.erase(action.record->id);
+  const Told told{action.standing, action.record->stage, action.record->doing};
+  const auto known = told_.find(action.record->id);
+  if (known == told_.end() || !(known->second == told)) report_(action);
+  if (is_present) {
+    told_.insert_or_assign(action.record->id, told);
+  } else {
+    told_.erase(action.record->id);
+  }
+  asio::post(core_, [this] { choose_neighbours(); });
+}
+
+void Members::carry_out(const membership::MemberForgotten& action) {
+  line_.forget(action.member);
+  told_.erase(action.member);
+  asio::post(core_, [this] { choose_neighbours(); });
+}
+
+void Members::carry_out(const membership::Renewed& action) {
+  spdlog::debug("incarnation={} reason=\"{}\"", action.incarnation.value(), action.reason);
+}
+
+void Members::carry_out(const membership::Misbehaved& action) {
+  report_(swarm::Misbehaved{action.peer, action.what});
+}
+
+void Members::carry_out(const membership::RunsTwice&) {
+  report_(Failed{make_error(
+      ErrorCode::kBadInput,
+      fmt::format("another process runs as this node ({}): its key was copied; remove the copy's "
+                  "identity file to give it one of its own",
+                  to_short(setup_.identity.id)))});
+}
+
+// ---- Who trains with whom -------------------------------------------------------------------
+
+void Members::choose_neighbours() {
+  if (has_left_) return;
+  if (stage_.value() > 0) choose(StageIndex(stage_.value() - 1), before_);
+  if (stage_.value() + 1 < stages_) choose(stage_.next(), after_);
+}
+
+void Members::choose(StageIndex stage, std::optional<NodeId>& chosen) {
+  const std::optional<NodeId> best = serves_ ? line_.of(stage) : std::nullopt;
+  if (best == chosen) return;
+  const std::optional<NodeId> old = std::exchange(chosen, best);
+  if (old) {
+    if (const auto link = linked_.find(*old); link != linked_.end())
+      training_.on_link_down(
+          link->second,
+          best ? "another node works at this stage now" : "nobody works at this stage now", true);
+    handle(membership::PinChanged{*old, false});
+  }
+  if (!best) return;
+  handle(membership::PinChanged{*best, true});
+  if (const auto link = linked_.find(*best); link != linked_.end())
+    training_.on_link_up(link->second);
+}
+
+// ---- Neighbours that neither can dial --------------------------------------------------------
+
+/// A neighbour that can't be dialled dials this node, unless this node can't be dialled either:
+/// then the one with the smaller id goes through a third.
+void Members::meet_neighbours() {
+  for (const auto& neighbour : {before_, after_})
+    if (neighbour) meet(*neighbour);
+  knock_again();
+  keep_place();
+  meet_timer_.expires_after(kMeetEvery);
+  meet_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (!cancelled) meet_neighbours();
+  });
+}
+
+/// A spare serves where nobody has for a while, though it has nothing: the line at least says what
+/// it lacks. It gives way as soon as there is one who has the stage.
+void Members::keep_place() {
+  const TimePoint now = core_now();
+  const std::optional<NodeId> worker = line_.of(stage_);
+  if (worker) occupied_at_ = now;
+  if (!serves_ && now - occupied_at_ > kVacant)
+    say_what_it_does(membership::Doing::kServing, "nobody else has for a while");
+  const bool is_needless = serves_ && !has_state_ && worker && *worker != setup_.identity.id;
+  if (is_needless) say_what_it_does(membership::Doing::kSpare, "another has served for longer");
+}
+
+/// Whoever knows nobody any more tries the doors that it knew at the start.
+void Members::knock_again() {
+  const auto& doors = setup_.entry.doors;
+  if (!linked_.empty() || doors.empty() || core_now() - knocked_ < kKnockEvery) return;
+  knocked_ = core_now();
+  const trust::Contact& door = doors[next_door_++ % doors.size()];
+  transport_->dial(door.node, door.address);
+}
+
+void Members::meet(const NodeId& peer) {
+  const TimePoint now = core_now();
+  const auto tried = relayed_.find(peer);
+  const bool is_under_way = tried != relayed_.end() && now - tried->second.since < kTunnelLimit;
+  const membership::View::Member* member = membership_.view().present(peer);
+  if (member == nullptr || linked_.contains(peer) || is_under_way) return;
+  // What somebody says of being reached holds until it was tried.
+  const auto failed = failed_dials_.find(peer);
+  const bool has_failed = failed != failed_dials_.end() && failed->second >= kEnoughDials;
+  const bool is_cut_off = is_reachable_ == false || port_ == 0 || has_failed;
+  const bool can_dial = member->record->can_be_dialled && !has_failed;
+  if (can_dial || !is_cut_off || peer < setup_.identity.id) return;
+  const std::vector<RelayAddress> relays = relays_to(*member->record);
+  if (relays.empty()) return;
+  const RelayAddress& relay = relays[next_relay_++ % relays.size()];
+  spdlog::info("dial peer={} through={}", to_short(peer), to_short(relay.node));
+  relayed_.insert_or_assign(peer, Relayed{relay.node, now});
+  transport_->dial_through(peer, relay);
+}
+
+/// First those that the peer says to be linked with, then any that may be.
+std::vector<RelayAddress> Members::relays_to(const membership::NodeRecord& record) const {
+  std::vector<RelayAddress> named;
+  std::vector<RelayAddress> others;
+  for (const MemberInfo& member : list()) {
+    const NodeId& id = member.record->id;
+    if (member.is_self || !member.record->can_be_dialled || id == record.id) continue;
+    const bool is_named = std::find(record.via.begin(), record.via.end(), id) != record.via.end();
+    if (is_named || member.is_linked)
+      (is_named ? named : others).push_back({id, member.record->addresses.front()});
+  }
+  return named.empty() ? others : named;
+}
+
+// ---- For others -----------------------------------------------------------------------------
+
+std::vector<MemberInfo> Members::list() const {
+  std::vector<MemberInfo> members;
+  const membership::View& view = membership_.view();
+  const NodeId& self = setup_.identity.id;
+  members.push_back({membership_.status(core_now()).self, membership::Standing::kAlive, true, false,
+                     line_.of(stage_).value_or(self) == self, std::nullopt});
+  std::vector<membership::View::Slot> slots;
+  for (std::uint32_t stage = 0; stage < stages_; ++stage) view.list(StageIndex(stage), slots);
+  for (const auto slot : slots) {
+    const membership::View::Member& member = view.at(slot);
+    if (member.record->id == self) continue;
+    const bool works = member.record->stage && line_.of(*member.record->stage) == member.record->id;
+    const auto relay = relayed_.find(member.record->id);
+    members.push_back(
+        {member.record, member.standing, false, linked_.contains(member.record->id), works,
+         relay == relayed_.end() ? std::nullopt : std::optional(relay->second.relay)});
+  }
+  return members;
+}
+
+void Members::keep_book() {
+  Book book;
+  for (const MemberInfo& member : list())
+    if (!member.is_self && member.record->can_be_dialled)
+      book.records.push_back(notary_.bytes_of(member.record));
+  if (book.records.empty()) book.records = setup_.entry.book.records;  // better old ones than none
+  book.admitted.assign(notary_.admitted().begin(), notary_.admitted().end());
+  asio::post(asker_, [file = setup_.book, book = std::move(book)] {
+    if (const auto kept = write_book(file, book); kept.has_error())
+      spdlog::warn("the members' book can't be kept: {}", kept.error().message);
+  });
+  book_timer_.expires_after(kBookEvery);
+  book_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (!cancelled) keep_book();
+  });
+}
+
+}  // namespace brigade::daemon

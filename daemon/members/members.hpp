@@ -1,0 +1,166 @@
+// The membership of this node, driven: links, gossip and time go in, dials, words and news come out
+// (swarm/membership/membership.hpp decides). Between the transport and what trains: training hears
+// of its neighbours' links alone.
+//
+// - Each neighbouring stage has one node that this one works with (line_choice.hpp); its link is
+//   kept up. Links to others carry gossip only.
+// - It answers at the door (door.hpp), asks a member now and then whether this node can be dialled,
+//   and keeps the members' book.
+// Threading: core strand; what blocks runs on one thread of its own and posts back.
+#pragma once
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/time.hpp"
+#include "daemon/identity.hpp"
+#include "daemon/members/door.hpp"
+#include "daemon/members/entry.hpp"
+#include "daemon/members/line_choice.hpp"
+#include "daemon/members/notary.hpp"
+#include "daemon/members/standby.hpp"
+#include "daemon/report.hpp"
+#include "daemon/transport.hpp"
+#include "daemon/warning_budget.hpp"
+#include "swarm/membership/membership.hpp"
+
+namespace brigade::daemon {
+
+struct MemberInfo {
+  swarm::membership::RecordPtr record;
+  swarm::membership::Standing standing = swarm::membership::Standing::kAlive;
+  bool is_self = false;
+  bool is_linked = false;
+  bool works = false;           // it is whom this node's line goes through at that stage
+  std::optional<NodeId> relay;  // its link goes through this one
+};
+
+class Members {
+ public:
+  struct Setup {
+    Identity identity;
+    Entry entry;
+    std::filesystem::path book;
+    std::string announce;  // HOST:PORT where others reach this node for sure; empty: find out
+    std::uint64_t memory_bytes = 0;
+    std::uint64_t now_unix_s = 0;
+    StandbySetup standby;
+  };
+  Members(boost::asio::io_context& core, Setup setup, std::function<void(const Report&)> report);
+  ~Members();
+
+  /// Around those of training: `training` hears of chosen neighbours.
+  TransportCallbacks callbacks_around(TransportCallbacks training);
+  void attach(Transport& transport) { transport_ = &transport; }
+  /// The transport listens at this address, if it listens.
+  void start(const std::string& listen_address);
+  /// This node has a checkpoint of its stage, or may have one now.
+  void note_state();
+  /// Whether the line goes through this node, as far as it knows.
+  bool works() const { return line_.of(stage_) == setup_.identity.id; }
+  /// Says goodbye to everybody; nothing is heard or told any more.
+  void leave();
+
+  std::vector<MemberInfo> list() const;
+
+ private:
+  using Event = swarm::membership::Event;
+  static constexpr Duration kFirstReach = std::chrono::seconds{1};  // after the start
+
+  void handle(const Event& event);
+  void pump();
+  void arm_timer();
+  void on_link_up(const PeerAddress& peer);
+  void on_link_down(const PeerAddress& peer, const std::string& reason, bool was_closed);
+  void on_gossip(const NodeId& from, const std::string& bytes);
+  void on_question(const Question& question);
+  Door::Inside inside();
+  void learn(const std::vector<std::string>& records);
+
+  void carry_out(const swarm::membership::Send& action);
+  void carry_out(const swarm::membership::Dial& action);
+  void carry_out(const swarm::membership::Drop& action);
+  void carry_out(const swarm::membership::MemberChanged& action);
+  void carry_out(const swarm::membership::MemberForgotten& action);
+  void carry_out(const swarm::membership::Renewed& action);
+  void carry_out(const swarm::membership::Misbehaved& action);
+  void carry_out(const swarm::membership::RunsTwice& action);
+  void choose_neighbours();
+  void choose(StageIndex stage, std::optional<NodeId>& chosen);
+  void tell_training_up(const NodeId& peer);
+  void tell_training_down(const NodeId& peer, const std::string& reason);
+
+  void meet_neighbours();
+  void meet(const NodeId& peer);
+  Result<> may_relay(const NodeId& caller, const NodeId& callee) const;
+  std::vector<RelayAddress> relays_to(const swarm::membership::NodeRecord& record) const;
+
+  void find_reach();
+  void arm_reach_timer(Duration after);
+  void answer_reach(const Question& question);
+  void answer_member(const Question& question);
+  std::optional<Worker> whom_to_copy() const;
+  void knock_again();
+  void keep_place();
+  void say_what_it_does(swarm::membership::Doing doing, const char* why);
+  void keep_book();
+
+  boost::asio::io_context& core_;
+  Setup setup_;
+  std::function<void(const Report&)> report_;
+  Notary notary_;
+  Door door_;
+  WarningBudget strangers_{WarningBudget::Clock::now()};
+  swarm::membership::Membership membership_;
+  TransportCallbacks training_;
+  Transport* transport_ = nullptr;
+  boost::asio::steady_timer timer_;
+  boost::asio::steady_timer reach_timer_;
+  boost::asio::steady_timer book_timer_;
+  boost::asio::steady_timer meet_timer_;
+  TimePoint armed_for_ = kNever;
+  boost::asio::thread_pool asker_{1};
+  std::size_t reaches_ = 0;           // being tried for others
+  std::uint16_t port_ = 0;            // that this node listens on; 0: none
+  std::optional<bool> is_reachable_;  // none: not known yet
+
+  std::map<NodeId, PeerAddress> linked_;
+  struct Relayed {
+    NodeId relay;
+    TimePoint since;
+  };
+  std::map<NodeId, Relayed> relayed_;  // peers that are dialled or linked through another one
+  std::size_t next_relay_ = 0;
+  std::map<NodeId, std::size_t> failed_dials_;  // of members; the address after the last is next
+  /// What the log knows of a member: the rest of its news is not for people.
+  struct Told {
+    swarm::membership::Standing standing;
+    std::optional<StageIndex> stage;
+    swarm::membership::Doing doing;
+    bool operator==(const Told&) const = default;
+  };
+  std::map<NodeId, Told> told_;
+  Standby standby_;
+  std::size_t answers_ = 0;  // being read from the disk for others
+  bool serves_ = false;      // else a spare: another works here, and it has no copy yet
+  bool has_state_ = false;   // a checkpoint of this stage
+  std::uint64_t serves_since_unix_s_ = 0;
+  TimePoint occupied_at_;  // when somebody served this stage last
+  TimePoint knocked_;
+  std::size_t next_door_ = 0;
+  LineChoice line_;
+  StageIndex stage_;
+  std::uint32_t stages_ = 1;
+  std::optional<NodeId> before_;  // whom training works with
+  std::optional<NodeId> after_;
+  bool has_left_ = false;
+};
+
+}  // namespace brigade::daemon

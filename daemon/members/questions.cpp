@@ -1,0 +1,150 @@
+// What this node answers to those who ask, and what it asks itself: who may come in, who can be
+// dialled, who passes on, who may copy.
+#include <fmt/format.h>
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/post.hpp>
+#include <chrono>
+#include <utility>
+
+#include "base/host_port.hpp"
+#include "daemon/core_clock.hpp"
+#include "daemon/grpc_ask.hpp"
+#include "daemon/members/members.hpp"
+
+namespace brigade::daemon {
+
+namespace asio = boost::asio;
+namespace membership = swarm::membership;
+using std::chrono::milliseconds;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+namespace {
+
+constexpr std::size_t kMostReaches = 8;  // tried for others at once
+constexpr milliseconds kReachLimit{3'000};
+constexpr milliseconds kAskLimit{8'000};
+constexpr Duration kReachAgain = seconds{15};    // nobody could be asked, or nobody got through
+constexpr Duration kReachRecheck = minutes{10};  // a router may forget what it promised
+constexpr std::size_t kMostAnswers = 16;
+
+}  // namespace
+
+Door::Inside Members::inside() {
+  Door::Inside inside;
+  const TimePoint now = core_now();
+  for (std::uint32_t stage = 0; stage < stages_; ++stage)
+    inside.replicas.push_back(membership_.summary(now, StageIndex(stage)).serving);
+  for (const MemberInfo& member : list()) {
+    if (inside.records.size() == Door::kMostRecords) break;
+    if (member.record->can_be_dialled && member.standing == membership::Standing::kAlive)
+      inside.records.push_back(notary_.bytes_of(member.record));
+  }
+  return inside;
+}
+
+void Members::on_question(const Question& question) {
+  if (has_left_) return;
+  if (question.kind == Asks::kReach) return answer_reach(question);
+  if (question.kind != Asks::kEnter) return answer_member(question);
+  auto answer = door_.enter(core_now(), now_unix_s(), question, [this] { return inside(); });
+  if (answer.has_error()) {
+    const auto line =
+        strangers_.admit(fmt::format("turned node {} away at the door: {}",
+                                     to_short(question.asker), answer.error().message),
+                         WarningBudget::Clock::now());
+    if (line) report_(Warned{*line});
+  }
+  question.answer(std::move(answer));
+}
+
+/// Members may copy what this node has of its stage.
+void Members::answer_member(const Question& question) {
+  if (membership_.view().present(question.asker) == nullptr)
+    return question.answer(make_error(ErrorCode::kBadInput, "not a member that this node knows"));
+  if (answers_ >= kMostAnswers)
+    return question.answer(make_error(ErrorCode::kUnavailable, "ask again later"));
+  ++answers_;
+  asio::post(asker_, [this, question, own = setup_.standby.own()] {
+    if (question.kind == Asks::kCheckpoints) {
+      question.answer(checkpoints_answer(own));
+    } else {
+      question.answer(piece_answer(question.bytes, own));
+    }
+    asio::post(core_, [this] { --answers_; });
+  });
+}
+
+/// The node that works here, if it is another one and can be dialled.
+std::optional<Worker> Members::whom_to_copy() const {
+  const std::optional<NodeId> worker = line_.of(stage_);
+  if (!worker || *worker == setup_.identity.id) return std::nullopt;
+  const membership::View::Member* member = membership_.view().present(*worker);
+  if (member == nullptr || !member->record->can_be_dialled) return std::nullopt;
+  return Worker{*worker, member->record->addresses.front()};
+}
+
+void Members::answer_reach(const Question& question) {
+  const auto port = read_reach_question(question.bytes);
+  if (port.has_error()) return question.answer(port.error());
+  if (question.host.empty() || membership_.view().present(question.asker) == nullptr)
+    return question.answer(make_error(ErrorCode::kBadInput, "not a member that this node knows"));
+  if (reaches_ >= kMostReaches)
+    return question.answer(make_error(ErrorCode::kUnavailable, "ask another member"));
+  ++reaches_;
+  asio::post(asker_, [this, question, address = fmt::format("{}:{}", question.host, *port)] {
+    const bool can = can_be_reached(address, setup_.identity, question.asker, kReachLimit);
+    question.answer(reach_answer({address, can}));
+    asio::post(core_, [this] { --reaches_; });
+  });
+}
+
+void Members::arm_reach_timer(Duration after) {
+  reach_timer_.expires_after(after);
+  reach_timer_.async_wait([this](const boost::system::error_code& cancelled) {
+    if (!cancelled) find_reach();
+  });
+}
+
+/// Asks one of those that this node dialled: it has dialled them, so they can be asked.
+void Members::find_reach() {
+  if (port_ == 0 || !setup_.announce.empty() || has_left_) return;
+  std::vector<membership::RecordPtr> askable;
+  for (const MemberInfo& member : list())
+    if (member.is_linked && member.record->can_be_dialled) askable.push_back(member.record);
+  if (askable.empty()) return arm_reach_timer(kFirstReach);
+  const auto pick = static_cast<std::size_t>(core_now().time_since_epoch().count() / 1'000'000);
+  const membership::RecordPtr asked = askable[pick % askable.size()];
+  asio::post(asker_, [this, asked] {
+    auto answer = ask(asked->addresses.front(), setup_.identity, asked->id, Asks::kReach,
+                      reach_question(port_), kAskLimit);
+    asio::post(core_, [this, answer = std::move(answer)] {
+      if (has_left_) return;
+      const auto reached =
+          answer.has_value() ? read_reached(*answer) : Result<Reached>(answer.error());
+      // An address of another port is not this node's.
+      const bool is_own = reached.has_value() && is_host_port(reached->address) &&
+                          reached->address.ends_with(fmt::format(":{}", port_));
+      const bool can = is_own && reached->can_be_dialled;
+      if (is_own) {
+        if (is_reachable_ != can)
+          spdlog::info("reach can_be_dialled={} address={}", can ? "yes" : "no", reached->address);
+        is_reachable_ = can;
+        handle(membership::ReachChanged{can, {reached->address}});
+      }
+      arm_reach_timer(can ? kReachRecheck : kReachAgain);
+    });
+  });
+}
+
+Result<> Members::may_relay(const NodeId& caller, const NodeId& callee) const {
+  if (has_left_ || membership_.view().present(caller) == nullptr) {
+    return make_error(ErrorCode::kBadInput,
+                      fmt::format("{} is no member that this node knows", to_short(caller)));
+  }
+  spdlog::info("relays from={} to={}", to_short(caller), to_short(callee));
+  return {};
+}
+
+}  // namespace brigade::daemon
