@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "base/limits.hpp"
 #include "cli/commands.hpp"
 #include "cli/invite_terms.hpp"
 #include "cli/wall_clock.hpp"
@@ -19,18 +18,8 @@ struct InviteShowFlags {
   bool prints_json = false;
 };
 
-/// A byte more than an invite may have, so that a longer one is refused and not cut.
-std::string read_stdin() {
-  std::string text(limits::kMaxInviteBytes + 1, '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), stdin));
-  return text;
-}
-
 Exit show(const InviteShowFlags& flags) {
-  std::string text;
-  for (const std::string& word : flags.words) text += word;
-  if (text == "-") text = read_stdin();
-  const auto invite = trust::read_invite(text);
+  const auto invite = trust::read_invite(invite_text(flags.words));
   if (!invite) return fail(Exit::kFailed, invite.error());
   if (flags.prints_json) {
     std::puts(to_json(*invite, now_unix_s()).dump().c_str());

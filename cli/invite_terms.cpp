@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <cstdio>
 
 #include "base/figures.hpp"
 #include "base/limits.hpp"
@@ -49,6 +50,15 @@ std::optional<std::uint64_t> to_lifetime_s(std::string_view text) {
   const auto count = to_whole(text.substr(0, text.size() - 1));
   if (unit_s == 0 || !count || *count == 0 || *count > kMaxLifetimeS / unit_s) return std::nullopt;
   return *count * unit_s;
+}
+
+std::string invite_text(const std::vector<std::string>& words) {
+  std::string text;
+  for (const std::string& word : words) text += word;
+  if (text != "-") return text;
+  text.assign(limits::kMaxInviteBytes + 1, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), stdin));
+  return text;
 }
 
 std::optional<std::uint32_t> to_uses(std::string_view text) {

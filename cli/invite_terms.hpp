@@ -14,6 +14,9 @@ namespace brigade::cli {
 
 /// "90m", "12h", "30d", "4w" in seconds, a century at most; "never" is 0.
 std::optional<std::uint64_t> to_lifetime_s(std::string_view text);
+/// An invite as words of a command line, in one piece or as it was broken; "-": what stdin says, a
+/// byte more than an invite may have, so that a longer one is refused and not cut.
+std::string invite_text(const std::vector<std::string>& words);
 /// "5", up to limits::kMaxInviteUses; "any" is 0.
 std::optional<std::uint32_t> to_uses(std::string_view text);
 /// "NODE@HOST:PORT" with a port that can be dialled.

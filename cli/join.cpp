@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "base/file.hpp"
-#include "base/limits.hpp"
 #include "cli/child.hpp"
 #include "cli/commands.hpp"
 #include "cli/invite_terms.hpp"
@@ -42,12 +41,6 @@ struct Pass {
   std::string description;  // signed; empty: it will be asked for
 };
 
-std::string read_stdin() {
-  std::string text(limits::kMaxInviteBytes + 1, '\0');
-  text.resize(std::fread(text.data(), 1, text.size(), stdin));
-  return text;
-}
-
 /// The owner invites its own machine.
 Result<Pass> pass_of_owner(const fs::path& folder) {
   BRIGADE_ASSIGN(const OwnedSwarm swarm, load_owned_swarm(folder));
@@ -68,8 +61,7 @@ Result<Pass> read_pass(const JoinFlags& flags) {
   if (flags.words.size() == 1 && fs::is_directory(flags.words.front(), ignored))
     return pass_of_owner(flags.words.front());
   Pass pass;
-  for (const std::string& word : flags.words) pass.line += word;
-  if (pass.line == "-") pass.line = read_stdin();
+  pass.line = invite_text(flags.words);
   BRIGADE_ASSIGN(pass.invite, trust::read_invite(pass.line));
   return pass;
 }

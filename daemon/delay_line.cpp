@@ -2,12 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <utility>
 
 #include "base/limits.hpp"
 #include "daemon/core_clock.hpp"
+#include "daemon/wakeup_timer.hpp"
 #include "daemon/warning_budget.hpp"
 
 namespace brigade::daemon {
@@ -57,7 +57,7 @@ class DelayLine final : public Transport {
             TransportCallbacks callbacks, const MakeTransport& make)
       : round_trip_(round_trip),
         held_(round_trip / 2),
-        timer_(std::move(executor)),
+        timer_(std::move(executor), [this] { deliver(); }),
         callbacks_(std::move(callbacks)),
         inner_(make(own_callbacks())) {}
   ~DelayLine() override { stop(); }
@@ -88,17 +88,13 @@ class DelayLine final : public Transport {
   TransportCallbacks own_callbacks();
   void on_news(DelayQueue::Tell tell);
   void on_message(const NodeId& from, swarm::Message message, std::optional<PayloadData> payload);
-  void arm_timer();
   void deliver();
 
   Duration round_trip_;
   DelayQueue held_;
-  boost::asio::steady_timer timer_;
-  TimePoint armed_for_ = kNever;
+  WakeupTimer timer_;
   TransportCallbacks callbacks_;
   WarningBudget warnings_{Clock::now()};
-  // Posted work may come after us: it looks here first.
-  std::shared_ptr<bool> is_alive_ = std::make_shared<bool>(true);
   std::unique_ptr<Transport> inner_;
 };
 
@@ -119,7 +115,8 @@ TransportCallbacks DelayLine::own_callbacks() {
     own.on_gossip = [this](const NodeId& from, std::string bytes) {
       const std::size_t size = bytes.size();
       auto tell = [this, from, bytes = std::move(bytes)] { callbacks_.on_gossip(from, bytes); };
-      if (held_.hold_message(core_now(), size, std::move(tell))) arm_timer();  // else lost
+      if (held_.hold_message(core_now(), size, std::move(tell)))
+        timer_.arm(held_.next_wakeup());  // else lost
     };
   }
   return own;
@@ -127,7 +124,7 @@ TransportCallbacks DelayLine::own_callbacks() {
 
 void DelayLine::on_news(DelayQueue::Tell tell) {
   held_.hold_news(core_now(), std::move(tell));
-  arm_timer();
+  timer_.arm(held_.next_wakeup());
 }
 
 void DelayLine::on_message(const NodeId& from, swarm::Message message,
@@ -136,7 +133,8 @@ void DelayLine::on_message(const NodeId& from, swarm::Message message,
   auto tell = [this, from, message = std::move(message), payload = std::move(payload)]() mutable {
     callbacks_.on_message(from, std::move(message), std::move(payload));
   };
-  if (held_.hold_message(core_now(), bytes, std::move(tell))) return arm_timer();
+  if (held_.hold_message(core_now(), bytes, std::move(tell)))
+    return timer_.arm(held_.next_wakeup());
   const auto line =
       warnings_.admit(fmt::format("the delay line is full ({} messages, {} bytes): a message of {} "
                                   "was dropped; lower link_delay_ms or the window",
@@ -145,27 +143,11 @@ void DelayLine::on_message(const NodeId& from, swarm::Message message,
   if (line) callbacks_.on_warning(*line);
 }
 
-void DelayLine::arm_timer() {
-  const TimePoint due = held_.next_wakeup();
-  if (due == armed_for_) return;
-  armed_for_ = due;
-  if (due == kNever) {
-    timer_.cancel();
-    return;
-  }
-  timer_.expires_at(to_steady(due));
-  timer_.async_wait(
-      [this, alive = std::weak_ptr<bool>(is_alive_)](const boost::system::error_code& cancelled) {
-        if (!cancelled && !alive.expired()) deliver();
-      });
-}
-
 void DelayLine::deliver() {
-  armed_for_ = kNever;
   const TimePoint now = core_now();
   // A callback may stop us: then nothing is held any more.
   while (const auto tell = held_.take(now)) (*tell)();
-  arm_timer();
+  timer_.arm(held_.next_wakeup());
 }
 
 std::vector<LinkInfo> DelayLine::links() const {
@@ -178,7 +160,6 @@ std::vector<LinkInfo> DelayLine::links() const {
 }
 
 void DelayLine::stop() {
-  is_alive_.reset();
   held_.clear();
   timer_.cancel();
   inner_->stop();

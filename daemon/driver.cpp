@@ -35,7 +35,7 @@ Driver::Driver(const Parts& parts, const swarm::Options& options, swarm::StartSt
     : parts_(parts),
       node_(options, std::move(start), core_now()),
       stage_(options.stage),
-      timer_(parts.core) {}
+      timer_(parts.core.get_executor(), [this] { handle(swarm::Tick{}); }) {}
 
 void Driver::start() {
   handle(swarm::Tick{});
@@ -92,27 +92,11 @@ void Driver::pump() {
     later_.pop_front();
     carry_out(action);
   }
-  arm_timer();
+  timer_.arm(node_.next_wakeup());
 }
 
 void Driver::carry_out(const swarm::Action& action) {
   std::visit([this](const auto& one) { carry_out(one); }, action);
-}
-
-void Driver::arm_timer() {
-  const TimePoint due = node_.next_wakeup();
-  if (due == armed_for_) return;
-  armed_for_ = due;
-  if (due == kNever) {
-    timer_.cancel();
-    return;
-  }
-  timer_.expires_at(to_steady(due));
-  timer_.async_wait([this](const boost::system::error_code& cancelled) {
-    if (cancelled || core_now() < armed_for_) return;
-    armed_for_ = kNever;
-    handle(swarm::Tick{});
-  });
 }
 
 // ---- From outside, into events --------------------------------------------------------------

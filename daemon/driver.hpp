@@ -11,7 +11,6 @@
 #pragma once
 
 #include <boost/asio/io_context.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <deque>
 #include <functional>
@@ -26,6 +25,7 @@
 #include "daemon/report.hpp"
 #include "daemon/state_dir.hpp"
 #include "daemon/transport.hpp"
+#include "daemon/wakeup_timer.hpp"
 #include "swarm/node.hpp"
 
 namespace brigade::daemon {
@@ -64,7 +64,6 @@ class Driver {
  private:
   void handle(const swarm::Event& event);
   void pump();
-  void arm_timer();
   void report(const Report& report) { parts_.report(report); }
 
   // From outside, into events.
@@ -109,8 +108,7 @@ class Driver {
   };
   std::map<NodeId, Linked> linked_;
   Transport* transport_ = nullptr;
-  boost::asio::steady_timer timer_;
-  TimePoint armed_for_ = kNever;
+  WakeupTimer timer_;
   NodeId input_origin_;  // who sent what the compute thread works on now
   NodeId gradient_origin_;
   std::map<swarm::CheckpointId, SnapshotOutcome> snapshots_;  // taken, not stored; the core bounds

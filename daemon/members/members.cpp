@@ -11,7 +11,6 @@
 #include "base/check.hpp"
 #include "daemon/address.hpp"
 #include "daemon/core_clock.hpp"
-#include "daemon/grpc_ask.hpp"
 #include "daemon/members/book.hpp"
 #include "daemon/members/gossip.hpp"
 
@@ -19,7 +18,6 @@ namespace brigade::daemon {
 
 namespace asio = boost::asio;
 namespace membership = swarm::membership;
-using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 namespace {
@@ -63,7 +61,7 @@ Members::Members(asio::io_context& core, Setup setup, std::function<void(const R
       notary_(to_notary(setup_)),
       door_(setup_.entry.description_bytes, notary_),
       membership_(to_options(setup_), core_now()),
-      timer_(core),
+      timer_(core.get_executor(), [this] { handle(membership::Tick{}); }),
       reach_timer_(core),
       book_timer_(core),
       meet_timer_(core),
@@ -178,22 +176,6 @@ void Members::handle(const Event& event) {
   pump();
 }
 
-void Members::arm_timer() {
-  const TimePoint due = membership_.next_wakeup();
-  if (due == armed_for_) return;
-  armed_for_ = due;
-  if (due == kNever) {
-    timer_.cancel();
-    return;
-  }
-  timer_.expires_at(to_steady(due));
-  timer_.async_wait([this](const boost::system::error_code& cancelled) {
-    if (cancelled || core_now() < armed_for_) return;
-    armed_for_ = kNever;
-    handle(membership::Tick{});
-  });
-}
-
 void Members::learn(const std::vector<std::string>& records) {
   for (const std::string& bytes : records) {
     auto record = notary_.read_record(bytes);
@@ -231,7 +213,7 @@ void Members::on_gossip(const NodeId& from, const std::string& bytes) {
 void Members::pump() {
   while (const auto action = membership_.poll_action())
     std::visit([this](const auto& one) { carry_out(one); }, *action);
-  arm_timer();
+  timer_.arm(membership_.next_wakeup());
 }
 
 void Members::carry_out(const membership::Send& action) {

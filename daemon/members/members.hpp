@@ -28,6 +28,7 @@
 #include "daemon/members/standby.hpp"
 #include "daemon/report.hpp"
 #include "daemon/transport.hpp"
+#include "daemon/wakeup_timer.hpp"
 #include "daemon/warning_budget.hpp"
 #include "swarm/membership/membership.hpp"
 
@@ -76,7 +77,6 @@ class Members {
 
   void handle(const Event& event);
   void pump();
-  void arm_timer();
   void on_link_up(const PeerAddress& peer);
   void on_link_down(const PeerAddress& peer, const std::string& reason, bool was_closed);
   void on_gossip(const NodeId& from, const std::string& bytes);
@@ -94,8 +94,6 @@ class Members {
   void carry_out(const swarm::membership::RunsTwice& action);
   void choose_neighbours();
   void choose(StageIndex stage, std::optional<NodeId>& chosen);
-  void tell_training_up(const NodeId& peer);
-  void tell_training_down(const NodeId& peer, const std::string& reason);
 
   void meet_neighbours();
   void meet(const NodeId& peer);
@@ -121,11 +119,10 @@ class Members {
   swarm::membership::Membership membership_;
   TransportCallbacks training_;
   Transport* transport_ = nullptr;
-  boost::asio::steady_timer timer_;
+  WakeupTimer timer_;
   boost::asio::steady_timer reach_timer_;
   boost::asio::steady_timer book_timer_;
   boost::asio::steady_timer meet_timer_;
-  TimePoint armed_for_ = kNever;
   boost::asio::thread_pool asker_{1};
   std::size_t reaches_ = 0;           // being tried for others
   std::uint16_t port_ = 0;            // that this node listens on; 0: none
