@@ -28,11 +28,12 @@ class StrongInt {
 };
 
 using StageIndex = StrongInt<struct StageIndexTag, std::uint32_t>;  // 0 (head) … P−1 (tail)
-using HeadIndex = StrongInt<struct HeadIndexTag, std::uint32_t>;    // which head drew a micro-batch
-using Epoch = StrongInt<struct EpochTag, std::uint32_t>;            // counts the resumes of a swarm
-using Sequence = StrongInt<struct SequenceTag, std::uint64_t>;      // per head and epoch, from 0
-using Version = StrongInt<struct VersionTag, std::uint64_t>;        // optimiser updates of a stage
-using Attempt = StrongInt<struct AttemptTag, std::uint32_t>;        // counts the sends of one hop
+using HeadIndex = StrongInt<struct HeadIndexTag, std::uint64_t>;  // which head drew a micro-batch;
+                                                                  // replicas: which instance
+using Epoch = StrongInt<struct EpochTag, std::uint32_t>;          // counts the resumes of a swarm
+using Sequence = StrongInt<struct SequenceTag, std::uint64_t>;    // per head and epoch, from 0
+using Version = StrongInt<struct VersionTag, std::uint64_t>;      // optimiser updates of a stage
+using Attempt = StrongInt<struct AttemptTag, std::uint32_t>;      // counts the sends of one hop
 using PayloadId = StrongInt<struct PayloadIdTag, std::uint64_t>;  // names bytes held by the driver
 
 /// Identity of a node: SHA-256 of its Ed25519 public key (SubjectPublicKeyInfo, DER).
@@ -93,9 +94,8 @@ struct std::hash<brigade::NodeId> {
 template <>
 struct std::hash<brigade::MicrobatchId> {
   std::size_t operator()(const brigade::MicrobatchId& id) const {
-    const std::uint64_t high = (std::uint64_t{id.epoch.value()} << 32) ^
-                               (std::uint64_t{id.head.value()} << 1) ^
-                               static_cast<std::uint64_t>(id.kind);
+    const std::uint64_t high = (std::uint64_t{id.epoch.value()} << 32) ^ (id.head.value() << 1) ^
+                               (id.head.value() >> 63) ^ static_cast<std::uint64_t>(id.kind);
     return static_cast<std::size_t>(brigade::mix64(brigade::mix64(high) ^ id.sequence.value()));
   }
 };

@@ -30,7 +30,12 @@ inline constexpr std::uint32_t kMaxInFlight = 4096;             // at one stage,
 inline constexpr std::uint32_t kMaxKeptGradients = 4096;  // applied, not yet acknowledged upstream
 inline constexpr std::uint32_t kMaxAppliedAhead = 4096;   // applied beyond the oldest that is not
 inline constexpr std::uint32_t kMaxOffers = 16;           // checkpoints named in one beacon
-inline constexpr std::uint32_t kMaxHeadsInSwarm = 256;
+inline constexpr std::uint32_t kMaxHeadsInSwarm = 256;    // of a line; accounts kept of replicas
+inline constexpr std::uint32_t kMaxSuspended = 1024;  // of one head: they take no place in windows
+inline constexpr std::uint32_t kMaxGoneTold = 32;     // instances named in one beacon
+inline constexpr std::uint32_t kMaxGoneKnown = 1024;
+inline constexpr std::uint32_t kMaxFloorsTold = 64;        // heads named in one beacon
+inline constexpr std::uint32_t kMaxRefusals = 4096;        // remembered by one node
 inline constexpr std::uint32_t kMaxEpoch = 1'000'000'000;  // resumes of one swarm
 inline constexpr std::uint32_t kMaxThreads = 1024;         // of one device's computation
 

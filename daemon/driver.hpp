@@ -88,6 +88,7 @@ class Driver {
   void carry_out(const swarm::Forget& action);
   void carry_out(const swarm::StoreSnapshot& action);
   void carry_out(const swarm::RemoveCheckpoint& action);
+  void carry_out(const swarm::PathReported&) {}  // replicas do not run in the daemon yet
   template <class Reported>
   void carry_out(const Reported& action) {
     report(action);

@@ -69,7 +69,9 @@ Result<MicrobatchId> id_from(const wire::MicrobatchId& id) {
 
 void id_to(const MicrobatchId& id, wire::MicrobatchId& out) {
   out.set_epoch(id.epoch.value());
-  out.set_head(id.head.value());
+  BRIGADE_CHECK(id.head.value() < limits::kMaxHeadsInSwarm,
+                "heads of replicas are not on the wire yet");
+  out.set_head(static_cast<std::uint32_t>(id.head.value()));
   out.set_sequence(id.sequence.value());
   out.set_is_eval(id.kind == MicrobatchId::Kind::kEval);
 }
@@ -339,6 +341,9 @@ struct ToWire {
     out.set_is_sealed(in.is_sealed);
     out.set_settled(in.settled);
   }
+  void operator()(const swarm::NodeBeacon&) const { refuse_replicas(); }
+  void operator()(const swarm::PathRequest&) const { refuse_replicas(); }
+  static void refuse_replicas() { BRIGADE_CHECK(false, "replicas are not on the wire yet"); }
   void operator()(const Hello& in) const {
     wire::Hello& out = *header.mutable_hello();
     out.set_protocol(in.protocol);

@@ -39,6 +39,7 @@ Branch answer_branch(swarm::Receipt::Kind kind) {
     case swarm::Receipt::Kind::kBusy:
       return Branch::kAnsweredBusy;
     case swarm::Receipt::Kind::kRejected:
+    case swarm::Receipt::Kind::kSpent:  // replicas only
       return Branch::kAnsweredRejected;
   }
   return Branch::kAnsweredRejected;

@@ -13,6 +13,7 @@
 #include <string>
 #include <string_view>
 
+#include "sim/swarm_world.hpp"
 #include "sim/window_sweep.hpp"
 #include "sim/world.hpp"
 
@@ -65,6 +66,10 @@ void list_scenarios() {
     std::printf("%-22s %s\n", scenario.name.c_str(), scenario.about.c_str());
   }
   std::printf("%-22s %s\n", "random", "everything drawn from the seed");
+  for (const auto& scenario : brigade::sim::swarm_scenarios()) {
+    std::printf("%-22s %s\n", scenario.name.c_str(), scenario.about.c_str());
+  }
+  std::printf("%-22s %s\n", "swarm-random", "replicas, everything drawn from the seed");
 }
 
 void print_summary(const Scenario& scenario, std::uint64_t seed, const RunResult& result,
@@ -129,6 +134,37 @@ int run_all(const Arguments& arguments) {
   return 0;
 }
 
+int run_swarms(const Arguments& arguments) {
+  for (std::uint64_t seed = arguments.seed; seed < arguments.seed + arguments.seeds; ++seed) {
+    const auto scenario = arguments.scenario == "swarm-random"
+                              ? brigade::sim::random_swarm_scenario(seed)
+                              : *brigade::sim::find_swarm_scenario(arguments.scenario);
+    RunOptions options;
+    options.has_checks = arguments.has_checks;
+    options.live_trace = arguments.has_trace ? stdout : nullptr;
+    const auto result = brigade::sim::run(scenario, seed, options);
+    if (result.violation) {
+      std::fputs(brigade::sim::explain(scenario, seed, result).c_str(), stderr);
+      return 1;
+    }
+    std::printf(
+        "%s seed %llu: %.3f s of virtual time, %llu events, %zu steps, %llu applications "
+        "lost with their nodes, %llu written off, trace %016llx\n",
+        scenario.name.c_str(), static_cast<unsigned long long>(seed),
+        std::chrono::duration<double>(result.ended.time_since_epoch()).count(),
+        static_cast<unsigned long long>(result.events), result.steps.size(),
+        static_cast<unsigned long long>(result.lost_progress),
+        static_cast<unsigned long long>(result.written_off),
+        static_cast<unsigned long long>(result.trace_hash));
+    for (std::size_t i = 0; arguments.seeds == 1 && i < brigade::sim::kSwarmBranches; ++i) {
+      const auto branch = static_cast<brigade::sim::SwarmBranch>(i);
+      std::printf("  %-40s %llu\n", to_string(branch),
+                  static_cast<unsigned long long>(result.branches.of(branch)));
+    }
+  }
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -166,6 +202,10 @@ int main(int argc, char** argv) {
     (option == "--seed" ? arguments.seed : arguments.seeds) = *number;
   }
   if (arguments.has_windows) return print_windows(arguments);
+  if (arguments.scenario == "swarm-random" ||
+      brigade::sim::find_swarm_scenario(arguments.scenario) != nullptr) {
+    return run_swarms(arguments);
+  }
   if (arguments.scenario != "random" &&
       brigade::sim::find_scenario(arguments.scenario) == nullptr) {
     return refuse(arguments.scenario.empty() ? "no --scenario"

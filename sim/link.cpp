@@ -70,7 +70,8 @@ Link::Schedule Link::send(TimePoint now, std::uint32_t from_end, swarm::Message 
   const End& end = ends_[from_end];
   Pipe& pipe = pipes_[from_end];
   const bool reaches_stream = is_connected_ && end.is_up && end.generation == generation_;
-  if (!reaches_stream || is_silent_ || (model_.loss > 0 && pipe.random.chance(model_.loss))) {
+  if (!reaches_stream || is_silent_[from_end] ||
+      (model_.loss > 0 && pipe.random.chance(model_.loss))) {
     ++lost_;
     return {};
   }
@@ -152,7 +153,7 @@ void Link::set_slowness(double narrower, double longer) {
 void Link::set_lossless() {
   model_.loss = 0;
   model_.duplicate = 0;
-  is_silent_ = false;
+  is_silent_ = {};
 }
 
 }  // namespace brigade::sim

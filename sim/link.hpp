@@ -59,7 +59,9 @@ class Link {
   void set_lossless();
   /// From now on bytes take `narrower` times as long, and the way `longer` times.
   void set_slowness(double narrower, double longer);
-  void set_silent(bool is_silent) { is_silent_ = is_silent; }
+  void set_silent(bool is_silent) { is_silent_ = {is_silent, is_silent}; }
+  /// What this end sends vanishes.
+  void set_silent(std::uint32_t from_end, bool is_silent) { is_silent_[from_end] = is_silent; }
 
   std::uint64_t lost() const { return lost_; }
   std::uint64_t duplicated() const { return duplicated_; }
@@ -98,7 +100,7 @@ class Link {
   Random random_;
   std::uint32_t generation_ = 0;
   bool is_connected_ = false;
-  bool is_silent_ = false;
+  std::array<bool, 2> is_silent_{};
   double narrower_ = 1;
   double longer_ = 1;
   std::uint64_t lost_ = 0;

@@ -20,25 +20,31 @@ std::uint64_t bytes_of(const swarm::Message& message) {
 
 }  // namespace
 
-Network::Network(const Scenario& scenario, std::uint64_t seed, EventQueue& queue)
-    : queue_(queue), is_alive_(scenario.stages, false) {
-  for (std::uint32_t index = 0; index + 1 < scenario.stages; ++index) {
-    LinkModel model = scenario.link;
-    for (const auto& [link, other] : scenario.other_links) {
-      if (link == index) model = other;
-    }
-    lines_.push_back({Link(model, index, index + 1, mix_seed(seed, index))});
+Network::Network(std::uint32_t hosts, const std::vector<Edge>& edges, std::uint64_t seed,
+                 EventQueue& queue)
+    : queue_(queue), ports_(hosts), is_alive_(hosts, false), is_frozen_(hosts, false) {
+  for (std::uint32_t index = 0; index < edges.size(); ++index) {
+    const auto& [a, b, model] = edges[index];
+    lines_.push_back({Link(model, a, b, mix_seed(seed, index)), {a, b}});
+    ports_[a].insert(ports_[a].begin(), Port{index, 0});
+    ports_[b].insert(ports_[b].begin(), Port{index, 1});
   }
 }
 
+const Network::Port* Network::find(std::uint32_t from, std::uint32_t to) const {
+  if (from >= ports_.size()) return nullptr;
+  for (const Port& port : ports_[from]) {
+    if (lines_[port.link].hosts[1 - port.end] == to) return &port;
+  }
+  return nullptr;
+}
+
 bool Network::send(TimePoint now, std::uint32_t from, std::uint32_t to, swarm::Message message) {
-  const bool is_next = to == from + 1;
-  if (to >= is_alive_.size() || (!is_next && to + 1 != from)) return false;
-  const std::uint32_t index = is_next ? from : to;
-  const std::uint32_t end = is_next ? 0 : 1;
-  Link& link = lines_[index].link;
+  const Port* port = find(from, to);
+  if (port == nullptr) return false;
+  Link& link = lines_[port->link].link;
   const std::uint64_t bytes = bytes_of(message);
-  schedule(link.send(now, end, std::move(message), bytes), 2 * index + end);
+  schedule(link.send(now, port->end, std::move(message), bytes), 2 * port->link + port->end);
   return true;
 }
 
@@ -81,12 +87,16 @@ std::optional<Network::Change> Network::take_down(const Due& due) {
 
 void Network::set_alive(TimePoint now, std::uint32_t host, bool is_alive) {
   is_alive_[host] = is_alive;
-  for (std::uint32_t end = 0; end < 2; ++end) {  // of the link to the next host, then before
-    const std::uint32_t index = host - end;      // wraps around at the head: no such link
-    if (index >= lines_.size()) continue;
-    if (!is_alive) lines_[index].link.drop_end(end);
-    settle(now, index);
+  is_frozen_[host] = false;
+  for (const Port& port : ports_[host]) {
+    if (!is_alive) lines_[port.link].link.drop_end(port.end);
+    settle(now, port.link);
   }
+}
+
+void Network::set_frozen(TimePoint now, std::uint32_t host, bool is_frozen) {
+  is_frozen_[host] = is_frozen;
+  for (const Port& port : ports_[host]) settle(now, port.link);
 }
 
 void Network::set_broken(TimePoint now, std::uint32_t link, bool is_broken) {
@@ -105,7 +115,10 @@ void Network::heal(TimePoint now) {
 void Network::settle(TimePoint now, std::uint32_t index) {
   Line& line = lines_[index];
   Link& link = line.link;
-  const bool is_intact = !line.is_broken && is_alive_[index] && is_alive_[index + 1];
+  bool is_intact = !line.is_broken;
+  for (const std::uint32_t host : line.hosts) {
+    is_intact = is_intact && is_alive_[host] && !is_frozen_[host];
+  }
   if (line.is_intact && !is_intact) {
     link.break_stream();
     for (std::uint32_t end = 0; end < 2; ++end) {

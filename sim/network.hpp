@@ -1,7 +1,8 @@
-// All links of a line: link i joins hosts i and i + 1. Schedules what its links ask for, and knows
+// All links: in a line link i joins hosts i and i + 1. Schedules what its links ask for, and knows
 // which of them can have a stream at all: both hosts live, and no fault is on it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <vector>
@@ -9,7 +10,7 @@
 #include "base/time.hpp"
 #include "sim/event_queue.hpp"
 #include "sim/link.hpp"
-#include "sim/scenario.hpp"
+#include "sim/models.hpp"
 #include "swarm/message.hpp"
 
 namespace brigade::sim {
@@ -26,7 +27,14 @@ class Network {
     std::uint32_t peer = 0;
   };
 
-  Network(const Scenario& scenario, std::uint64_t seed, EventQueue& queue);
+  struct Edge {  // end 0 of the link is at `a`
+    std::uint32_t a = 0;
+    std::uint32_t b = 0;
+    LinkModel model;
+  };
+
+  Network(std::uint32_t hosts, const std::vector<Edge>& edges, std::uint64_t seed,
+          EventQueue& queue);
 
   /// False: no link joins the two.
   bool send(TimePoint now, std::uint32_t from, std::uint32_t to, swarm::Message message);
@@ -38,8 +46,13 @@ class Network {
   std::optional<Change> take_down(const Due& due);
 
   void set_alive(TimePoint now, std::uint32_t host, bool is_alive);
+  /// The host stands still for so long that its peers give its links up.
+  void set_frozen(TimePoint now, std::uint32_t host, bool is_frozen);
   void set_broken(TimePoint now, std::uint32_t link, bool is_broken);
   void set_silent(std::uint32_t link, bool is_silent) { lines_[link].link.set_silent(is_silent); }
+  void set_silent(std::uint32_t link, std::uint32_t from_end, bool is_silent) {
+    lines_[link].link.set_silent(from_end, is_silent);
+  }
   void set_slowness(std::uint32_t link, double narrower, double longer) {
     lines_[link].link.set_slowness(narrower, longer);
   }
@@ -51,17 +64,25 @@ class Network {
  private:
   struct Line {
     Link link;
+    std::array<std::uint32_t, 2> hosts{};
     bool is_broken = false;  // by a fault
     bool is_intact = false;  // both hosts live and no fault
   };
 
+  struct Port {  // of a host: one end of a link
+    std::uint32_t link = 0;
+    std::uint32_t end = 0;
+  };
+  const Port* find(std::uint32_t from, std::uint32_t to) const;
   void schedule(const Link::Schedule& schedule, std::uint32_t pipe);
   /// Breaks or connects the stream after something about the link has changed.
   void settle(TimePoint now, std::uint32_t index);
 
   EventQueue& queue_;
   std::vector<Line> lines_;
-  std::vector<bool> is_alive_;  // by host
+  std::vector<std::vector<Port>> ports_;  // by host; the newest link first
+  std::vector<bool> is_alive_;            // by host
+  std::vector<bool> is_frozen_;           // by host
 };
 
 }  // namespace brigade::sim

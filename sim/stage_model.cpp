@@ -8,9 +8,8 @@ namespace {
 enum Salt : std::uint64_t { kWeights = 1, kTokens, kOutput, kResult, kGradient, kUpdate, kLoss };
 
 Digest digest_of(const MicrobatchId& id) {
-  const std::uint64_t high = (std::uint64_t{id.epoch.value()} << 34) ^
-                             (std::uint64_t{id.head.value()} << 2) ^
-                             static_cast<std::uint64_t>(id.kind);
+  const std::uint64_t high = (std::uint64_t{id.epoch.value()} << 34) ^ (id.head.value() << 2) ^
+                             (id.head.value() >> 62) ^ static_cast<std::uint64_t>(id.kind);
   return mix64(mix64(high) ^ id.sequence.value());
 }
 

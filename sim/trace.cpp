@@ -20,6 +20,8 @@ const char* name_of(swarm::Receipt::Kind kind) {
       return "busy";
     case swarm::Receipt::Kind::kRejected:
       return "rejected";
+    case swarm::Receipt::Kind::kSpent:
+      return "spent";
   }
   return "?";
 }
@@ -74,6 +76,23 @@ struct MessageReader {
     record.id.epoch = m.epoch;
     record.first = pack(m.from);
     record.second = pack(m.committed);
+  }
+  void operator()(const swarm::NodeBeacon& m) const {
+    record.name = "NodeBeacon";
+    record.detail = m.is_leaving    ? "leaving"
+                    : m.is_draining ? "draining"
+                    : m.is_ready    ? "ready"
+                                    : "";
+    record.first = m.offer.path.size();
+    record.second = m.gone.size();
+  }
+  void operator()(const swarm::PathRequest& m) const {
+    static constexpr const char* kKinds[] = {"replan", "suspended", "resumed", "adopt"};
+    record.name = "PathRequest";
+    record.detail = kKinds[static_cast<std::size_t>(m.kind)];
+    record.id = m.id;
+    record.first = m.stage.value();
+    record.second = m.path.revision;
   }
 };
 
@@ -214,6 +233,13 @@ struct ActionReader {
     record.detail = a.reason;
     record.id = a.id;
     record.first = a.attempt.value();
+  }
+  void operator()(const swarm::PathReported& a) const {
+    record.name = "PathReported";
+    record.detail = a.reason;
+    record.id = a.id;
+    record.first = static_cast<std::uint64_t>(a.kind);
+    record.second = a.stage.value();
   }
   void operator()(const swarm::Misbehaved& a) const {
     record.name = "Misbehaved";

@@ -17,6 +17,19 @@ namespace {
 constexpr Duration kStopDeadline = std::chrono::seconds{15};  // as a service manager has it
 constexpr std::uint32_t kMostWakesAtOnce = 1000;
 
+/// A line: link i joins hosts i and i + 1.
+std::vector<Network::Edge> edges_of(const Scenario& scenario) {
+  std::vector<Network::Edge> edges;
+  for (std::uint32_t index = 0; index + 1 < scenario.stages; ++index) {
+    LinkModel model = scenario.link;
+    for (const auto& [link, other] : scenario.other_links) {
+      if (link == index) model = other;
+    }
+    edges.push_back({index, index + 1, model});
+  }
+  return edges;
+}
+
 class World {
  public:
   World(const Scenario& scenario, std::uint64_t seed, const RunOptions& options);
@@ -82,7 +95,7 @@ World::World(const Scenario& scenario, std::uint64_t seed, const RunOptions& opt
       options_(options),
       deadline_(TimePoint{} + scenario.heals_at + scenario.bound),
       wake_at_(scenario.stages, kNever),
-      network_(scenario, mix_seed(seed, 2), queue_),
+      network_(scenario.stages, edges_of(scenario), mix_seed(seed, 2), queue_),
       random_(mix_seed(seed, 1)),
       shadow_(scenario, scenario.stages),
       trace_(options.live_trace) {

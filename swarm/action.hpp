@@ -105,6 +105,21 @@ struct Repeated {  // something was sent again; why is a literal
   Attempt attempt;
   const char* reason;
 };
+struct PathReported {  // replicas: something rare happened to a micro-batch on its path
+  enum class Kind : std::uint8_t {
+    kMended,      // at the head: a holder was replaced
+    kSuspended,   // at the head: a holder is out of contact; it takes no place in the window
+    kResumed,     // at the head: that holder is back
+    kAdopted,     // at a head: another head drew it, and is lost
+    kHandedBack,  // dropped here before it was applied: nobody waits for it here any more
+    kWrittenOff,  // dropped here after it was applied, or given to another although a holder may
+                  // have applied it: it may be applied twice
+  };
+  MicrobatchId id;
+  Kind kind;
+  StageIndex stage;    // the holder's
+  const char* reason;  // a literal
+};
 struct Misbehaved {  // feeds the peer's score
   NodeId peer;
   const char* what;
@@ -113,7 +128,7 @@ struct Misbehaved {  // feeds the peer's score
 using Action =
     std::variant<Send, Release, RunForward, RunBackward, RunUpdate, RunSnapshot, RunRestore, Forget,
                  StoreSnapshot, RemoveCheckpoint, PhaseChanged, StepReported, EvalReported,
-                 Committed, WindowChanged, Repeated, Misbehaved>;
+                 Committed, WindowChanged, Repeated, Misbehaved, PathReported>;
 
 const char* to_string(Phase phase);
 

@@ -15,6 +15,23 @@ void AppliedSet::insert(Sequence sequence) {
   BRIGADE_CHECK(has_room_for(sequence) && !contains(sequence), "applied twice, or out of bounds");
   ahead_[word(sequence)] |= bit(sequence);
   end_ = std::max(end_, sequence.next());
+  pass_applied();
+}
+
+void AppliedSet::settle_below(Sequence sequence) {
+  if (sequence <= watermark_) return;
+  if (sequence.value() - watermark_.value() >= limits::kMaxAppliedAhead) {
+    ahead_ = {};
+    watermark_ = sequence;
+  }
+  for (; watermark_ < sequence; watermark_ = watermark_.next()) {
+    ahead_[word(watermark_)] &= ~bit(watermark_);
+  }
+  end_ = std::max(end_, sequence);
+  pass_applied();
+}
+
+void AppliedSet::pass_applied() {
   while ((ahead_[word(watermark_)] & bit(watermark_)) != 0) {
     ahead_[word(watermark_)] &= ~bit(watermark_);
     watermark_ = watermark_.next();

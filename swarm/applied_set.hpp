@@ -27,6 +27,8 @@ class AppliedSet {
   }
   /// Once each, and only where there is room: both are checked.
   void insert(Sequence sequence);
+  /// As if everything below `sequence` were applied: it is closed, wherever it was.
+  void settle_below(Sequence sequence);
   /// All at or above `first` that are applied, ascending: the range that a checkpoint adds.
   std::vector<Sequence> from(Sequence first) const;
 
@@ -34,6 +36,7 @@ class AppliedSet {
   static constexpr std::uint32_t kWordBits = 64;
   static_assert(limits::kMaxAppliedAhead % kWordBits == 0);
 
+  void pass_applied();  // the watermark, over what is applied above it
   std::uint64_t bit(Sequence sequence) const { return 1ULL << (sequence.value() % kWordBits); }
   std::size_t word(Sequence sequence) const {
     return sequence.value() % limits::kMaxAppliedAhead / kWordBits;

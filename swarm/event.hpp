@@ -15,7 +15,8 @@ struct Tick {};  // nothing but time passed; due when next_wakeup() is reached
 
 struct LinkUp {
   NodeId peer;
-  StageIndex stage;  // which stage the peer hosts, as its handshake proved or claimed
+  StageIndex stage;            // which stage the peer hosts, as its handshake proved or claimed
+  std::uint64_t instance = 0;  // drawn at random by each start of the peer (replicas)
 };
 struct LinkDown {
   NodeId peer;

@@ -194,6 +194,7 @@ void Exchange::on_forward_receipt(TimePoint now, Slot slot, Kind kind) {
       return repeat(now, slot, "the stage after lost the activation");
     case Kind::kBusy:
     case Kind::kRejected:
+    case Kind::kSpent:
       hop.state = Hop::State::kPaused;
       wait(slot, now + pauses_.for_receipt(hop.patience));
       return grow(hop.patience);
@@ -218,6 +219,7 @@ void Exchange::on_backward_receipt(TimePoint now, Slot slot, Kind kind) {
       [[fallthrough]];  // it does not know the micro-batch (yet)
     case Kind::kBusy:
     case Kind::kRejected:
+    case Kind::kSpent:
       hop.state = Hop::State::kPaused;
       wait(slot, now + pauses_.for_receipt(hop.patience));
       return grow(hop.patience);

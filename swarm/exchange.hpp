@@ -29,11 +29,12 @@
 
 #include "swarm/evaluation.hpp"
 #include "swarm/hop.hpp"
+#include "swarm/outbox.hpp"
 #include "swarm/shared.hpp"
 
 namespace brigade::swarm {
 
-class Exchange {
+class Exchange : public Outbox {
  public:
   Exchange(Shared& shared, Evaluation& evaluation);
 
@@ -48,13 +49,10 @@ class Exchange {
   TimePoint next_due() const { return timers_.next(); }
 
   // What the engine made.
-  void send_activation(TimePoint now, Slot slot, const Payload& output);
-  /// The entry is applied; at the head it is closed.
-  void send_gradient(TimePoint now, Slot slot, const Payload& gradient);
-  /// The loss of an evaluation batch is known: on to the head, where it is closed.
-  void send_result(TimePoint now, Slot slot);
-  /// The engine could not read what a peer sent; the entry is gone (forward) or waits again.
-  void reject(TimePoint now, Slot slot, Direction direction);
+  void send_activation(TimePoint now, Slot slot, const Payload& output) override;
+  void send_gradient(TimePoint now, Slot slot, const Payload& gradient) override;
+  void send_result(TimePoint now, Slot slot) override;
+  void reject(TimePoint now, Slot slot, Direction direction) override;
   /// The run is over: everything is applied at every stage, so nobody will ask for what is kept,
   /// and nothing is taken in any more.
   void finish();

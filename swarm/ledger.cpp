@@ -93,7 +93,10 @@ void Ledger::move(Slot slot, Life to) {
 void Ledger::forget(Slot slot) {
   const Entry& entry = entries_[slot];
   BRIGADE_CHECK(entry.is_open && entry.life != Life::kApplied, to_string(entry.id));
-  if (entry.is_train()) --drawn_;
+  if (entry.is_train()) {
+    --drawn_;
+    ++handed_back_;
+  }
   free_slot(slot);
   check_conserved();
 }
@@ -117,7 +120,7 @@ void Ledger::restart() {
   index_.clear();
   heads_.clear();
   lives_ = {};
-  drawn_ = applied_ = 0;
+  drawn_ = applied_ = handed_back_ = 0;
   free_.clear();
   for (Slot slot = static_cast<Slot>(entries_.size()); slot-- > 0;) {
     entries_[slot] = Entry{};
@@ -137,7 +140,9 @@ AppliedSet& Ledger::account(HeadIndex head) {
   for (HeadAccount& known : heads_) {
     if (known.head == head) return known.applied;
   }
-  BRIGADE_CHECK(heads_.size() < limits::kMaxHeadsInSwarm);
+  // Only replicas get there, whose heads are as many as starts of head nodes: the one that was met
+  // first is long gone.
+  if (heads_.size() >= limits::kMaxHeadsInSwarm) heads_.erase(heads_.begin());
   return heads_.emplace_back(HeadAccount{head, {}}).applied;
 }
 

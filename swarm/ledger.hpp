@@ -99,6 +99,11 @@ class Ledger {
   /// Micro-batches of all heads below which everything is applied.
   std::uint64_t watermark() const;
 
+  // Replicas: a stage sees some of a head's micro-batches, the head says what is closed.
+  Sequence watermark(HeadIndex head) const { return applied(head).watermark(); }
+  void settle_below(HeadIndex head, Sequence sequence) { account(head).settle_below(sequence); }
+  std::uint64_t handed_back() const { return handed_back_; }  // training ones forgotten, for ever
+
  private:
   struct HeadAccount {
     HeadIndex head;
@@ -118,6 +123,7 @@ class Ledger {
   std::array<std::array<std::uint32_t, kLives>, 2> lives_{};  // by kind and life: open entries
   std::uint64_t drawn_ = 0;
   std::uint64_t applied_ = 0;
+  std::uint64_t handed_back_ = 0;
 };
 
 }  // namespace brigade::swarm

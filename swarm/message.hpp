@@ -13,6 +13,7 @@
 
 #include "base/ids.hpp"
 #include "base/time.hpp"
+#include "swarm/path.hpp"
 
 namespace brigade::swarm {
 
@@ -54,6 +55,7 @@ struct Forward {
   Group group;      // size 1 in asynchronous schedules; kEval: `first` is the training
                     // micro-batch that it goes before (lock-step)
   Payload payload;  // encoded activations (none of stage 0's own) and the T+1 tokens
+  Path path{};      // replicas: where it goes
 };
 
 /// How busy the slowest stage of a line is, told by counters of its own clock (load_meter.hpp).
@@ -85,11 +87,13 @@ struct Receipt {
     kMissing,   // unknown here: send it again
     kBusy,      // refused at a bound: send it again later
     kRejected,  // the bytes made no sense (shape, NaN): send it again, it feeds the peer's score
+    kSpent,     // replicas: applied here, and its gradient is gone: give it to another
   };
   MicrobatchId id;
   Direction direction = Direction::kForward;  // of the message that is answered
   Attempt attempt;
   Kind kind = Kind::kReceived;
+  Offer offer{};  // replicas: to a forward
 };
 
 /// "Do you still have what I sent you?" Asked when a deadline passes, before bytes are repeated.
@@ -97,6 +101,7 @@ struct Query {
   MicrobatchId id;
   Direction direction = Direction::kForward;
   Attempt attempt;
+  Path path{};  // replicas, of a forward: a newer one is taken over and passed on
 };
 
 /// State told to the stage before. Everything here is about this stage AND all stages after it.
@@ -127,6 +132,40 @@ struct DownBeacon {
   std::uint64_t settled = 0;  // nothing below this position will be committed any more
 };
 
-using Message = std::variant<Forward, Backward, Receipt, Query, UpBeacon, DownBeacon>;
+/// Replicas: what a node tells each of its neighbours about itself and what it knows for certain.
+struct NodeBeacon {
+  struct Floor {
+    HeadIndex head;
+    Sequence sequence;  // everything below is closed at the head, hence at every stage
+  };
+  bool is_ready = false;  // it has restored
+  bool is_draining = false;
+  bool is_leaving = false;  // goodbye: what this instance holds is gone
+  // A lease: what the receiver said of its own clock comes back, so that it knows when it was
+  // heard.
+  Duration stamp{};  // of the sender's clock
+  Duration echo{};   // the newest stamp heard from the receiver; zero: none
+  Duration held{};   // since it was heard
+  Offer offer;
+  std::vector<std::uint64_t> gone;  // instances, the newest known last, ≤ limits::kMaxGoneTold
+  std::vector<Floor> floors;        // ≤ limits::kMaxFloorsTold
+};
+
+/// Replicas: goes up a path to its head, who alone may change it. Repeated until the path changes.
+struct PathRequest {
+  enum class Kind : std::uint8_t {
+    kReplan,     // "give it to this one": `path` is the proposal, its revision the one it changes
+    kSuspended,  // the next holder is out of contact
+    kResumed,    // it is back
+    kAdopt,      // to another head: the path's own is lost
+  };
+  Kind kind = Kind::kReplan;
+  MicrobatchId id;
+  StageIndex stage;  // who asks
+  Path path;
+};
+
+using Message =
+    std::variant<Forward, Backward, Receipt, Query, UpBeacon, DownBeacon, NodeBeacon, PathRequest>;
 
 }  // namespace brigade::swarm

@@ -59,9 +59,18 @@ struct Status {
   const char* window_reason = "";  // a literal: why it is what it is
   std::uint64_t repeats = 0;       // messages sent again
   std::uint64_t duplicates = 0;    // messages received again and not applied again
+  // Replicas.
+  std::uint64_t taken = 0;        // applied + in flight + handed back
+  std::uint64_t handed_back = 0;  // dropped before they were applied
+  std::uint64_t written_off = 0;  // may have been applied twice, see PathReported
+  std::uint32_t evaluations = 0;  // batches under way here
+  std::uint32_t suspended = 0;    // at a head: of those in flight
+  const char* path_reason = "";   // a literal: why the next path is the one it is
   bool is_computing = false;
   const char* waiting_for = "";  // a literal: why nothing is computing right now
 };
+
+class Core;
 
 class Node {
  public:
@@ -76,8 +85,7 @@ class Node {
   Status status() const;
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  std::unique_ptr<Core> core_;
 };
 
 }  // namespace brigade::swarm

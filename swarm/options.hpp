@@ -68,6 +68,15 @@ struct Options {
   bool eval_on_resume = true;            // before the first draw of a resumed run
   bool may_start_over = false;           // allow a resume at position 0 although newer state exists
 
+  // Replicas: a swarm whose nodes come and go (docs/architecture.md). kAsync, two stages or more,
+  // without lock-step and checkpoints; `steps` is the share of each head.
+  bool has_replicas = false;
+  std::uint64_t instance = 0;  // of this start, random; also the head's index
+  Epoch epoch{1};              // of the whole run
+  std::uint32_t most_in_flight = limits::kMaxInFlight;  // at this node: what its memory holds
+  Duration forget_after =
+      std::chrono::seconds{120};  // without contact, an uncertain fate is certain
+
   // Deadlines. A receipt costs one round trip; a gradient a trip down the rest of the line.
   Duration receipt_deadline = std::chrono::seconds{5};
   Duration gradient_deadline = std::chrono::seconds{20};

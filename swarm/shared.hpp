@@ -1,4 +1,4 @@
-// What the parts of one node share. Owned by Node::Impl; a part holds a reference.
+// What the parts of one node share. Owned by the core; a part holds a reference.
 #pragma once
 
 #include "base/time.hpp"

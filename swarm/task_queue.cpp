@@ -73,10 +73,10 @@ void TaskQueue::push_backward(Slot slot, const Entry& entry) {
   backwards_.push({slot, entry.id.sequence, false});
 }
 
-void TaskQueue::remove_forward(Slot slot) {
-  for (std::size_t i = 0; i < forwards_.size(); ++i) {
-    if (forwards_[i].slot == slot) {
-      forwards_.take(i);
+void TaskQueue::remove(Lane& lane, Slot slot) {
+  for (std::size_t i = 0; i < lane.size(); ++i) {
+    if (lane[i].slot == slot) {
+      lane.take(i);
       return;
     }
   }

@@ -43,7 +43,8 @@ class TaskQueue {
   bool admit(const Group& group, Sequence sequence);
   void push_forward(Slot slot, const Entry& entry);
   void push_backward(Slot slot, const Entry& entry);
-  void remove_forward(Slot slot);
+  void remove_forward(Slot slot) { remove(forwards_, slot); }
+  void remove_backward(Slot slot) { remove(backwards_, slot); }
   Pick take();  // out of the queue
 
   void on_forwarded();               // a training micro-batch, for the first time
@@ -76,6 +77,7 @@ class TaskQueue {
     std::size_t first_ = 0;
   };
 
+  static void remove(Lane& lane, Slot slot);
   Pick take_async();
   Pick take_lock_step();
   Pick take_gpipe();

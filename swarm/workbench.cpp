@@ -6,8 +6,8 @@
 
 namespace brigade::swarm {
 
-Workbench::Workbench(Shared& shared, Exchange& exchange)
-    : shared_(shared), exchange_(exchange), meter_(shared.options) {}
+Workbench::Workbench(Shared& shared, Outbox& outbox)
+    : shared_(shared), outbox_(outbox), meter_(shared.options) {}
 
 void Workbench::enter_epoch() {
   if (task_ == Task::kForward || task_ == Task::kBackward) {
@@ -139,7 +139,7 @@ void Workbench::on(TimePoint now, const ForwardDone& answer) {
     return on_again_answered(now, slot_);
   }
   shared_.ledger.move(slot_, Life::kForwarded);
-  exchange_.send_activation(now, slot_, answer.output);
+  outbox_.send_activation(now, slot_, answer.output);
 }
 
 void Workbench::on_tail_forward(TimePoint now, Slot slot, const LossSum& loss) {
@@ -150,7 +150,7 @@ void Workbench::on_tail_forward(TimePoint now, Slot slot, const LossSum& loss) {
 }
 
 void Workbench::on_again_answered(TimePoint now, Slot slot) {
-  if (!shared_.ledger[slot].is_train()) return exchange_.send_result(now, slot);
+  if (!shared_.ledger[slot].is_train()) return outbox_.send_result(now, slot);
   shared_.ledger.move(slot, Life::kBackwardQueued);
   shared_.tasks.push_backward(slot, shared_.ledger[slot]);
 }
@@ -172,14 +172,14 @@ void Workbench::on(TimePoint now, const BackwardDone& answer) {
     shared_.actions.push(
         StepReported{entry.id, shared_.epoch.from.position + applied_before + 1, entry.loss});
   }
-  exchange_.send_gradient(now, slot_, answer.gradient);
+  outbox_.send_gradient(now, slot_, answer.gradient);
 }
 
 void Workbench::on(TimePoint now, const InputRejected& answer) {
   const bool is_forward = answer.direction == Direction::kForward;
   if (!end(is_forward ? Task::kForward : Task::kBackward)) return;
   BRIGADE_CHECK(shared_.ledger[slot_].id == answer.id, to_string(answer.id));
-  exchange_.reject(now, slot_, answer.direction);
+  outbox_.reject(now, slot_, answer.direction);
 }
 
 void Workbench::on(const UpdateDone& answer) {

@@ -14,7 +14,7 @@
 #include <optional>
 
 #include "swarm/event.hpp"
-#include "swarm/exchange.hpp"
+#include "swarm/outbox.hpp"
 #include "swarm/shared.hpp"
 #include "swarm/staleness_meter.hpp"
 
@@ -22,7 +22,7 @@ namespace brigade::swarm {
 
 class Workbench {
  public:
-  Workbench(Shared& shared, Exchange& exchange);
+  Workbench(Shared& shared, Outbox& outbox);
 
   /// Drops everything of the epoch before; the next task restores what the new one starts from.
   void enter_epoch();
@@ -69,7 +69,7 @@ class Workbench {
   void on_again_answered(TimePoint now, Slot slot);
 
   Shared& shared_;
-  Exchange& exchange_;
+  Outbox& outbox_;
   StalenessMeter meter_;
 
   Task task_ = Task::kNone;

@@ -104,6 +104,7 @@ class LineRig {
   void act(std::uint32_t stage, const WindowChanged& action);
   void act(std::uint32_t stage, const Repeated& action);
   void act(std::uint32_t stage, const Misbehaved& action);
+  void act(std::uint32_t, const PathReported&) {}
   void compute(std::uint32_t stage, Event answer);
   Payload make_payload(std::uint32_t stage);
   bool is_linked(std::uint32_t a, std::uint32_t b) const;

@@ -1,0 +1,121 @@
+// Exactly once over all nodes and instances of a stage.
+//
+// Two applications of one id at a stage are allowed only where the first one's instance has died
+// (its progress is lost with it), or somebody said that it gives the micro-batch to another
+// although a holder may have applied it (written off).
+#include <algorithm>
+#include <map>
+#include <set>
+#include <string>
+#include <variant>
+
+#include "sim/checkers/swarm_checker.hpp"
+
+namespace brigade::sim {
+namespace {
+
+class SwarmOnceChecker : public SwarmChecker {
+ public:
+  SwarmOnceChecker(const SwarmScenario& scenario, Violations& violations)
+      : SwarmChecker(scenario, violations, "once"),
+        instances_(scenario.hosts()),
+        stages_(scenario.stages) {}
+
+  void on_start(std::uint32_t host, std::uint64_t instance) override {
+    instances_[host] = instance;
+    live_.insert(instance);
+  }
+  void on_crash(std::uint32_t host) override { live_.erase(instances_[host]); }
+
+  void on_event(std::uint32_t host, const swarm::Event& event) override {
+    const auto* done = std::get_if<swarm::BackwardDone>(&event);
+    if (done == nullptr) return;
+    Facts& facts = stages_[stage_of(host)][done->id];
+    facts.appliers.push_back({host, instances_[host]});
+    check(host, done->id);
+  }
+
+  void on_action(std::uint32_t host, const swarm::Action& action) override {
+    if (const auto* forward = std::get_if<swarm::RunForward>(&action)) {
+      const bool is_drawn =
+          stage_of(host) == 0 && forward->keeps && forward->id.head.value() == instances_[host];
+      if (is_drawn) drawn_.insert(forward->id);
+    } else if (const auto* said = std::get_if<swarm::PathReported>(&action)) {
+      using Kind = swarm::PathReported::Kind;
+      if (said->kind == Kind::kWrittenOff) ++stages_[said->stage.value()][said->id].written_off;
+      if (said->kind == Kind::kAdopted) adopted_[said->id].insert(instances_[host]);
+      if (said->kind == Kind::kWrittenOff && stage_of(host) == 0 && said->stage.value() == 0) {
+        adopted_[said->id].erase(instances_[host]);
+      }
+    }
+  }
+
+  void on_end() override {
+    for (const auto& id : drawn_) {
+      if (live_.contains(id.head.value())) check_everywhere(id);
+    }
+    for (const auto& [id, heads] : adopted_) {
+      const auto is_live = [this](std::uint64_t head) { return live_.contains(head); };
+      if (std::any_of(heads.begin(), heads.end(), is_live)) check_everywhere(id);
+    }
+    for (std::uint32_t stage = 0; stage < stages_.size(); ++stage) {
+      for (const auto& [id, facts] : stages_[stage]) {
+        if (!facts.suspicious.empty() && facts.written_off == 0) report(0, facts.suspicious);
+      }
+    }
+  }
+
+ private:
+  struct Applier {
+    std::uint32_t host;
+    std::uint64_t instance;
+  };
+  struct Facts {
+    std::vector<Applier> appliers;
+    std::uint32_t written_off = 0;
+    std::string suspicious;  // unless it is written off, at the latest at the end
+  };
+
+  void check(std::uint32_t host, const MicrobatchId& id) {
+    Facts& facts = stages_[stage_of(host)][id];
+    std::uint32_t by_live = 0;
+    std::uint32_t by_this = 0;
+    for (const Applier& applier : facts.appliers) {
+      if (live_.contains(applier.instance)) ++by_live;
+      if (applier.instance == instances_[host]) ++by_this;
+    }
+    const std::string what = to_string(id) + " was applied at stage " +
+                             std::to_string(stage_of(host)) + " by " + std::to_string(by_live) +
+                             " live instances";
+    if (by_this > 1) report(host, to_string(id) + " was applied twice by one instance");
+    if (by_live > 1 && facts.written_off == 0) facts.suspicious = what;
+    // A holder that comes back late may still say it; a minute of doubles proves the rule broken.
+    if (by_live > 1 + facts.written_off + kGrace) report(host, what);
+  }
+
+  void check_everywhere(const MicrobatchId& id) const {
+    for (std::uint32_t stage = 0; stage < stages_.size(); ++stage) {
+      const auto found = stages_[stage].find(id);
+      if (found != stages_[stage].end() && !found->second.appliers.empty()) continue;
+      report(stage * scenario_.replicas, to_string(id) + " was never applied at stage " +
+                                             std::to_string(stage) + ", and its head lives");
+      return;
+    }
+  }
+
+  static constexpr std::uint32_t kGrace = 1;
+
+  std::vector<std::uint64_t> instances_;
+  std::set<std::uint64_t> live_;
+  std::vector<std::map<MicrobatchId, Facts>> stages_;
+  std::set<MicrobatchId> drawn_;
+  std::map<MicrobatchId, std::set<std::uint64_t>> adopted_;
+};
+
+}  // namespace
+
+SwarmCheckerPtr make_swarm_once_checker(const SwarmScenario& scenario, Violations& violations) {
+  return std::make_unique<SwarmOnceChecker>(scenario, violations);
+}
+
+}  // namespace brigade::sim

@@ -1,0 +1,101 @@
+#include "sim/swarm_host.hpp"
+
+#include <utility>
+#include <variant>
+
+#include "base/check.hpp"
+#include "sim/host.hpp"
+
+namespace brigade::sim {
+
+SwarmHost::SwarmHost(const SwarmScenario& scenario, std::uint32_t index, std::uint64_t seed)
+    : scenario_(scenario),
+      index_(index),
+      stage_(scenario.stage_of(index)),
+      seed_(seed),
+      random_(mix_seed(seed, 7, index)),
+      model_(initial_weights(seed, stage_)) {
+  for (const auto& [host, factor] : scenario.slowness) {
+    if (host == index) own_slowness_ = factor;
+  }
+}
+
+void SwarmHost::start(TimePoint now) {
+  ++incarnation_;
+  is_over = is_frozen = false;
+  waiting.clear();
+  instance_ = mix_seed(seed_, 9, index_, incarnation_);
+  model_ = StageModel{initial_weights(seed_, stage_)};
+  swarm::Options options = scenario_.options;
+  options.has_replicas = true;
+  options.self = to_node_id(index_);
+  options.stage = StageIndex{stage_};
+  options.stages = scenario_.stages;
+  options.instance = instance_;
+  options.seed = mix_seed(seed_, 8, index_, incarnation_);
+  node_.emplace(options, swarm::StartState{}, now);
+}
+
+void SwarmHost::crash() {
+  node_.reset();
+  ++incarnation_;
+  task_.reset();
+  is_frozen = false;
+  waiting.clear();
+}
+
+Duration SwarmHost::start_task(swarm::Action task) {
+  Duration duration{};
+  if (std::holds_alternative<swarm::RunForward>(task)) duration = scenario_.device.forward;
+  if (std::holds_alternative<swarm::RunBackward>(task)) duration = scenario_.device.backward;
+  if (std::holds_alternative<swarm::RunUpdate>(task)) duration = scenario_.device.update;
+  if (std::holds_alternative<swarm::RunRestore>(task)) duration = scenario_.device.restore;
+  task_ = std::move(task);
+  double factor = slowness_ * own_slowness_;
+  if (scenario_.device.jitter > 0) factor *= 1 + scenario_.device.jitter * random_.uniform();
+  return Duration{static_cast<Duration::rep>(static_cast<double>(duration.count()) * factor)};
+}
+
+std::optional<swarm::Event> SwarmHost::finish_task() {
+  BRIGADE_CHECK(task_.has_value());
+  const swarm::Action task = std::move(*task_);
+  task_.reset();
+  if (const auto* forward = std::get_if<swarm::RunForward>(&task)) {
+    const bool rejects = !forward->input.is_empty() && scenario_.device.reject > 0 &&
+                         random_.chance(scenario_.device.reject);
+    if (rejects) return swarm::InputRejected{forward->id, swarm::Direction::kForward};
+    const Digest input = stage_ == 0 ? tokens_of(forward->id) : forward->input.checksum;
+    const Digest output = model_.forward(forward->id, input, forward->keeps);
+    swarm::ForwardDone done{forward->id, {}, {}};
+    if (stage_ + 1 == scenario_.stages) {
+      done.loss = loss_of(forward->id, scenario_.tokens);
+    } else {
+      done.output = make_payload(output);
+    }
+    return done;
+  }
+  if (const auto* backward = std::get_if<swarm::RunBackward>(&task)) {
+    const auto result = model_.backward(backward->id, backward->gradient.checksum);
+    if (!result) return std::nullopt;
+    return swarm::BackwardDone{backward->id,
+                               stage_ == 0 ? swarm::Payload{} : make_payload(*result)};
+  }
+  if (const auto* update = std::get_if<swarm::RunUpdate>(&task)) {
+    model_.update();
+    return swarm::UpdateDone{update->version.next()};
+  }
+  if (const auto* restore = std::get_if<swarm::RunRestore>(&task)) {
+    return swarm::RestoreDone{restore->checkpoint, true, Version{}};
+  }
+  return std::nullopt;
+}
+
+void SwarmHost::adopt(swarm::Payload& payload) {
+  if (!payload.is_empty()) payload.id = PayloadId{next_payload_++};
+}
+
+swarm::Payload SwarmHost::make_payload(Digest content) {
+  return {PayloadId{next_payload_++}, scenario_.activation_bytes, content};
+}
+
+}  // namespace brigade::sim

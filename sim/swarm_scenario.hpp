@@ -1,0 +1,65 @@
+// A scenario of a swarm with replicas, as data: what sim/scenario.hpp is for a line. Every host of
+// a stage has a link to every host of the stages before and after. Run it with sim/swarm_world.hpp.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/time.hpp"
+#include "sim/models.hpp"
+#include "swarm/options.hpp"
+
+namespace brigade::sim {
+
+/// Something that goes wrong at `at` and is over `lasts` later.
+struct SwarmFault {
+  enum class Kind : std::uint8_t {
+    kKill,    // target host dies, and starts again with nothing; `lasts` of zero: never
+    kFreeze,  // target host stands still, as after SIGSTOP
+    kCut,     // the link between target and other; both ends notice
+    kMute,    // what target sends to other vanishes, and nobody notices
+    kSplit,   // no link between hosts of even and of odd replicas
+    kSlow,    // target host's device takes `factor` times as long
+    kLeave,   // target host is asked to stop, with `lasts` until the deadline, and does not return
+  };
+  Kind kind = Kind::kKill;
+  Duration at{};
+  std::uint32_t target = 0;
+  std::uint32_t other = 0;
+  Duration lasts{};
+  double factor = 1;
+};
+
+struct SwarmScenario {
+  std::string name;
+  std::string about;  // one line
+
+  std::uint32_t stages = 3;
+  std::uint32_t replicas = 2;  // of each stage: host = stage · replicas + replica
+  swarm::Options options;      // `steps` of each head
+  std::uint64_t activation_bytes = 64 * 1024;
+  std::uint32_t tokens = 1024;
+
+  LinkModel link;
+  DeviceModel device;
+  std::vector<std::pair<std::uint32_t, double>> slowness;  // host, times as long
+  Duration start_spread{};
+
+  std::vector<SwarmFault> faults;
+  Duration heals_at{};  // nothing fails any more; who was killed for good stays away
+  /// After `heals_at`: then every head has drawn its share, and all is applied and let go.
+  Duration bound = std::chrono::minutes{10};
+
+  std::uint32_t hosts() const { return stages * replicas; }
+  std::uint32_t stage_of(std::uint32_t host) const { return host / replicas; }
+};
+
+const std::vector<SwarmScenario>& swarm_scenarios();
+const SwarmScenario* find_swarm_scenario(std::string_view name);
+/// A whole scenario drawn from a seed.
+SwarmScenario random_swarm_scenario(std::uint64_t seed);
+
+}  // namespace brigade::sim

@@ -1,0 +1,259 @@
+#include "swarm/mender.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <utility>
+
+#include "base/limits.hpp"
+
+namespace brigade::swarm {
+
+using Kind = PathRequest::Kind;
+using Report = PathReported::Kind;
+
+Mender::Mender(Shared& shared, Relay& relay, PeerBook& peers, PathFinder& finder)
+    : shared_(shared), relay_(relay), peers_(peers), finder_(finder), pauses_(shared.options) {}
+
+void Mender::tend(TimePoint now) {
+  const auto slots = static_cast<Slot>(shared_.ledger.entries().size());
+  for (Slot slot = 0; slot < slots; ++slot) {
+    if (shared_.ledger[slot].is_open && !relay_.route(slot).is_abandoned) tend(now, slot);
+  }
+}
+
+void Mender::tend(TimePoint now, Slot slot) {
+  if (is_headless(now, slot)) return adopt_out(now, slot);
+  const Entry& entry = shared_.ledger[slot];
+  if (!entry.hop.is_active()) return;
+  if (entry.direction() == Direction::kForward) return tend_forward(now, slot);
+  Route& route = relay_.route(slot);
+  const bool is_live = peers_.is_live(relay_.holder_before(slot));
+  if (is_live && route.is_cut) relay_.resume(now, slot);
+  route.is_cut = !is_live;
+}
+
+void Mender::tend_forward(TimePoint now, Slot slot) {
+  const Route& route = relay_.route(slot);
+  const Holder next = relay_.holder_after(slot);
+  if (peers_.is_gone(next)) return replan(now, slot, "the next holder is lost");
+  if (route.is_refused) return replan(now, slot, "the next holder refused it");
+  if (peers_.is_live(next)) return resume(now, slot);
+  if (!relay_.may_hold_next(slot)) {
+    return replan(now, slot, "the next holder is out of contact, and never got it");
+  }
+  if (peers_.is_forgotten(now, next)) {
+    return replan(now, slot, "the next holder was out of contact for too long");
+  }
+  suspend(now, slot);
+}
+
+// ---- the next holder ----------------------------------------------------------------------------
+
+bool Mender::may_retry(TimePoint now, Slot slot) {
+  Route& route = relay_.route(slot);
+  if (now < route.retry_at) return false;
+  route.retry_at = now + pauses_.for_receipt(route.patience);
+  if (route.patience < std::numeric_limits<std::uint8_t>::max()) ++route.patience;
+  return true;
+}
+
+bool Mender::send_up(TimePoint now, Slot slot, Kind kind, Path path) {
+  const Holder& up = relay_.holder_before(slot);
+  if (!peers_.is_live(up) || !may_retry(now, slot)) return false;
+  shared_.actions.push(Send{
+      up.node, PathRequest{kind, shared_.ledger[slot].id, shared_.options.stage, std::move(path)}});
+  return true;
+}
+
+void Mender::suspend(TimePoint now, Slot slot) {
+  Route& route = relay_.route(slot);
+  route.is_cut = true;
+  if (shared_.is_head()) {
+    if (std::exchange(route.is_suspended, true)) return;
+    return relay_.report(slot, Report::kSuspended, relay_.after(), "the next holder is silent");
+  }
+  if (send_up(now, slot, Kind::kSuspended, {})) route.is_told = true;
+}
+
+/// The next holder is live; once it is live again it is asked what it has.
+void Mender::resume(TimePoint now, Slot slot) {
+  Route& route = relay_.route(slot);
+  if (route.is_replanning) return replan(now, slot, "it is asked for already");
+  if (!std::exchange(route.is_cut, false) && shared_.ledger[slot].hop.due != kNever) return;
+  relay_.resume(now, slot);
+  if (std::exchange(route.is_suspended, false)) {
+    relay_.report(slot, Report::kResumed, relay_.after(), "the next holder is back");
+  }
+  route.retry_at = now;
+  route.patience = 0;
+  if (std::exchange(route.is_told, false)) send_up(now, slot, Kind::kResumed, {});
+}
+
+void Mender::replan(TimePoint now, Slot slot, const char* reason) {
+  Route& route = relay_.route(slot);
+  const Holder old = relay_.holder_after(slot);
+  PathFinder::Choice choice = finder_.choose(now, old.instance);
+  if (choice.path.empty()) {
+    // Nobody else: what refuses is tried again, what is gone for certain is waited for.
+    if (!peers_.is_live(old) && !shared_.is_head()) suspend(now, slot);
+    return;
+  }
+  Path path = route.path;
+  const std::uint32_t next = relay_.after().value();
+  const bool may_be_beyond = route.is_sent || path.given > next + 1;
+  if (may_be_beyond) {
+    path.holders[next] = choice.path.front();
+    path.given = shared_.options.stages;
+  } else {
+    std::copy(choice.path.begin(), choice.path.end(),
+              path.holders.begin() + static_cast<std::ptrdiff_t>(next));
+    path.given = next;
+  }
+  PathRequest request{Kind::kReplan, shared_.ledger[slot].id, shared_.options.stage,
+                      std::move(path)};
+  const bool is_uncertain = relay_.may_hold_next(slot) && !peers_.is_gone(old) && !route.is_refused;
+  if (shared_.is_head()) {
+    if (is_uncertain) relay_.write_off(slot, relay_.after(), reason);
+    return take(now, slot, request, reason);
+  }
+  if (!peers_.is_live(relay_.holder_before(slot)) || !may_retry(now, slot)) return;
+  const bool is_first = !std::exchange(route.is_replanning, true);
+  if (is_first && is_uncertain) relay_.write_off(slot, relay_.after(), reason);
+  shared_.actions.push(Send{relay_.holder_before(slot).node, std::move(request)});
+}
+
+// ---- the head's word ----------------------------------------------------------------------------
+
+void Mender::on(TimePoint now, const NodeId& from, const PathRequest& request) {
+  if (request.id.epoch != shared_.epoch.epoch || shared_.is_tail()) return;
+  if (request.kind == Kind::kAdopt) return adopt(now, from, request);
+  const auto [standing, slot] = shared_.ledger.look_up(request.id);
+  const bool is_open =
+      standing == Ledger::Standing::kOpen && relay_.holder_after(slot).node == from;
+  if (!is_open) return;  // the one who asks was replaced, or it is done
+  if (shared_.is_head()) return decide(now, slot, request);
+  const Holder& up = relay_.holder_before(slot);
+  if (peers_.is_live(up)) shared_.actions.push(Send{up.node, request});
+}
+
+void Mender::decide(TimePoint now, Slot slot, const PathRequest& request) {
+  Route& route = relay_.route(slot);
+  const Entry& entry = shared_.ledger[slot];
+  const bool is_waiting = entry.direction() == Direction::kForward && !entry.has_answer;
+  if (!is_waiting) return;
+  if (request.kind != Kind::kReplan) {
+    const bool is_suspended = request.kind == Kind::kSuspended;
+    if (std::exchange(route.is_suspended, is_suspended) == is_suspended) return;
+    return relay_.report(slot, is_suspended ? Report::kSuspended : Report::kResumed,
+                         request.stage.next(),
+                         is_suspended ? "a holder is silent" : "a holder is back");
+  }
+  const bool is_sane = request.path.holders.size() == route.path.holders.size() &&
+                       request.stage.next().value() < route.path.holders.size();
+  if (!is_sane) return;
+  if (request.path.revision != route.path.revision) return relay_.pass_on(now, slot);
+  take(now, slot, request, "a giver asked for another holder");
+}
+
+void Mender::take(TimePoint now, Slot slot, const PathRequest& request, const char* reason) {
+  Route& route = relay_.route(slot);
+  Path path = request.path;
+  ++path.revision;
+  path.given = std::max(path.given, request.stage.value() + 1);
+  route.is_suspended = false;
+  relay_.report(slot, Report::kMended, request.stage.next(), reason);
+  relay_.redirect(now, slot, path);
+}
+
+// ---- a lost head --------------------------------------------------------------------------------
+
+bool Mender::is_headless(TimePoint now, Slot slot) {
+  if (shared_.options.stage != StageIndex{1}) return false;
+  const Holder& head = relay_.holder_before(slot);
+  if (peers_.is_gone(head)) return shared_.ledger[slot].is_train();
+  const bool is_applied = shared_.ledger[slot].life == Life::kApplied;
+  return is_applied && shared_.ledger[slot].is_train() && peers_.is_forgotten(now, head);
+}
+
+void Mender::adopt_out(TimePoint now, Slot slot) {
+  Route& route = relay_.route(slot);
+  const Entry& entry = shared_.ledger[slot];
+  const bool is_asked = route.adopter != Holder{};
+  const bool is_lost = is_asked && peers_.is_gone(route.adopter);
+  const bool is_forgotten = is_asked && peers_.is_forgotten(now, route.adopter);
+  if (!is_asked || is_lost || is_forgotten) {
+    const PeerBook::Peer* head = finder_.choose_head(entry.id);
+    if (head == nullptr) return;
+    const bool is_uncertain =
+        is_asked ? is_forgotten && !is_lost : !peers_.is_gone(relay_.holder_before(slot));
+    if (is_uncertain) relay_.write_off(slot, relay_.before(), "its head was silent for too long");
+    route.adopter = head->holder;
+    route.retry_at = now;
+    route.patience = 0;
+  }
+  if (!peers_.is_live(route.adopter) || !may_retry(now, slot)) return;
+  shared_.actions.push(Send{
+      route.adopter.node, PathRequest{Kind::kAdopt, entry.id, shared_.options.stage, route.path}});
+}
+
+void Mender::adopt(TimePoint now, const NodeId& from, const PathRequest& request) {
+  const Options& options = shared_.options;
+  const bool is_sane = shared_.is_head() && request.path.holders.size() == options.stages &&
+                       request.path.holders[1].node == from &&
+                       request.id.kind == MicrobatchId::Kind::kTrain &&
+                       request.id.head != options.head;
+  if (!is_sane) return shared_.actions.push(Misbehaved{from, "an orphan that can't be"});
+  relay_.note_floor(now, request.id.head, request.path.floor);
+  const auto [standing, open] = shared_.ledger.look_up(request.id);
+  if (standing == Ledger::Standing::kOpen) return relay_.pass_on(now, open);
+  if (standing != Ledger::Standing::kUnknown) return;
+  Path path = request.path;
+  path.holders.front() = Holder{options.self, options.instance};
+  ++path.revision;
+  path.given = options.stages;
+  const Slot slot = relay_.open(now, request.id, path);
+  relay_.route(slot).is_adopted = true;
+  relay_.report(slot, Report::kAdopted, options.stage, "its head is lost");
+  shared_.tasks.push_forward(slot, shared_.ledger[slot]);
+}
+
+// ---- leases -------------------------------------------------------------------------------------
+
+void Mender::expire(TimePoint now) {
+  const auto slots = static_cast<Slot>(shared_.ledger.entries().size());
+  for (Slot slot = 0; slot < slots; ++slot) {
+    if (shared_.ledger[slot].is_open && !relay_.route(slot).is_abandoned) expire(now, slot);
+  }
+}
+
+void Mender::expire(TimePoint now, Slot slot) {
+  const bool is_applied = shared_.ledger[slot].life == Life::kApplied;
+  if (shared_.is_head()) {
+    // An adopted one is its holder's at stage 1 to give away; what the head drew is its own.
+    const bool is_bound = relay_.route(slot).is_adopted && !is_applied;
+    if (!is_bound || peers_.is_gone(relay_.holder_after(slot)) ||
+        !peers_.is_lease_over(now, relay_.holder_after(slot))) {
+      return;
+    }
+    return relay_.drop(now, slot, /*is_written_off=*/true, "who gave it may have forgotten");
+  }
+  const Holder& giver = relay_.holder_before(slot);
+  const bool is_at_first = shared_.options.stage == StageIndex{1};
+  if (!is_at_first && is_silent(now, relay_.route(slot).path.holders.front())) {
+    return relay_.drop(now, slot, /*is_written_off=*/true, "nobody is left to close it");
+  }
+  const bool is_orphan = is_at_first && peers_.is_gone(giver);  // another head adopts it
+  if (is_applied || is_orphan || !peers_.is_lease_over(now, giver)) return;
+  relay_.drop(now, slot, /*is_written_off=*/true, "its giver may have forgotten");
+}
+
+/// Nothing was heard of a head for so long that nobody will close what it drew or adopted, and
+/// nobody has adopted that (which would have brought a newer path).
+bool Mender::is_silent(TimePoint now, const Holder& head) {
+  if (peers_.is_gone(head)) return peers_.is_lease_over(now, head);
+  const auto heard = relay_.floors().find(HeadIndex{head.instance});
+  if (heard == relay_.floors().end()) return peers_.is_forgotten(now, head);
+  return now - heard->second.at >= shared_.options.forget_after;
+}
+
+}  // namespace brigade::swarm

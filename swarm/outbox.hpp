@@ -1,0 +1,21 @@
+// Where the workbench puts what the engine made: the conversation with the stages before and after.
+#pragma once
+
+#include "base/time.hpp"
+#include "swarm/ledger.hpp"
+
+namespace brigade::swarm {
+
+class Outbox {
+ public:
+  virtual ~Outbox() = default;
+  virtual void send_activation(TimePoint now, Slot slot, const Payload& output) = 0;
+  /// The entry is applied; at the head it is closed.
+  virtual void send_gradient(TimePoint now, Slot slot, const Payload& gradient) = 0;
+  /// The loss of an evaluation batch is known: on to the head, where it is closed.
+  virtual void send_result(TimePoint now, Slot slot) = 0;
+  /// The engine could not read what a peer sent; the entry is gone (forward) or waits again.
+  virtual void reject(TimePoint now, Slot slot, Direction direction) = 0;
+};
+
+}  // namespace brigade::swarm

@@ -1,0 +1,161 @@
+#include "swarm/peer_book.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/limits.hpp"
+
+namespace brigade::swarm {
+namespace {
+
+Duration share_of(Duration whole, double share) {
+  return Duration{static_cast<Duration::rep>(static_cast<double>(whole.count()) * share)};
+}
+
+}  // namespace
+
+PeerBook::PeerBook(const Options& options, TimePoint now)
+    : options_(options), silence_(kSilentBeacons * options.beacon_interval), looked_at_(now) {}
+
+bool PeerBook::on_up(TimePoint now, const Holder& holder, StageIndex stage) {
+  const auto found = peers_.find(holder.node);
+  if (found == peers_.end() && peers_.size() >= limits::kMaxLinks) return false;
+  const bool is_other = found != peers_.end() && found->second.holder != holder;
+  if (is_other) lose(now, found->second.holder.instance);
+  Peer& peer = peers_[holder.node];
+  if (peer.holder != holder) {
+    peer = Peer{};
+    peer.holder = holder;
+  }
+  peer.stage = stage;
+  peer.is_linked = true;
+  peer.heard_at = peer.leased_at = now;
+  watched_.erase(holder.instance);
+  set_live(peer, true);
+  return true;
+}
+
+void PeerBook::on_down(const NodeId& node) {
+  const auto found = peers_.find(node);
+  if (found == peers_.end()) return;
+  found->second.is_linked = false;
+  set_live(found->second, false);
+}
+
+void PeerBook::on_heard(TimePoint now, const NodeId& from) {
+  const auto found = peers_.find(from);
+  if (found == peers_.end()) return;
+  found->second.heard_at = now;
+  set_live(found->second, found->second.is_linked && !is_gone(found->second.holder));
+}
+
+void PeerBook::on_beacon(TimePoint now, const NodeId& from, const NodeBeacon& beacon) {
+  for (const std::uint64_t instance : beacon.gone) lose(now, instance);
+  const auto found = peers_.find(from);
+  if (found == peers_.end()) return;
+  Peer& peer = found->second;
+  const bool is_ready = beacon.is_ready && !beacon.is_draining && !beacon.is_leaving;
+  has_changed_ = has_changed_ || is_ready != peer.is_ready || beacon.is_ready != peer.is_restored ||
+                 beacon.offer.path.empty() != peer.offer.path.empty();
+  peer.is_ready = is_ready;
+  peer.is_restored = beacon.is_ready && !beacon.is_leaving;
+  peer.offer = beacon.offer;
+  peer.stamp = beacon.stamp;
+  peer.stamp_at = now;
+  const TimePoint echo = TimePoint{beacon.echo};
+  if (beacon.echo > Duration::zero() && echo <= now && echo > peer.leased_at) {
+    peer.leased_at = echo;
+    peer.round_trip = std::max(now - echo - beacon.held, Duration::zero());
+  }
+  if (beacon.is_leaving) lose(now, peer.holder.instance);
+}
+
+void PeerBook::on_offer(const NodeId& from, const Offer& offer) {
+  const auto found = peers_.find(from);
+  if (found == peers_.end()) return;
+  has_changed_ = has_changed_ || offer.path.empty() != found->second.offer.path.empty();
+  found->second.offer = offer;
+}
+
+void PeerBook::lose(TimePoint now, std::uint64_t instance) {
+  if (instance == options_.instance || gone_.contains(instance)) return;
+  if (gone_order_.size() >= limits::kMaxGoneKnown) {
+    gone_.erase(gone_order_.front());
+    gone_order_.erase(gone_order_.begin());
+  }
+  TimePoint leased_at = now;
+  for (auto& [node, peer] : peers_) {
+    if (peer.holder.instance != instance) continue;
+    leased_at = peer.leased_at;
+    peer.is_ready = peer.is_restored = false;
+    set_live(peer, false);
+  }
+  gone_.emplace(instance, leased_at);
+  gone_order_.push_back(instance);
+  watched_.erase(instance);
+  has_changed_ = true;
+}
+
+void PeerBook::on_time(TimePoint now) {
+  // Who was away is not to say that the others were silent. (Leases run on: they can't know.)
+  const Duration away = now - looked_at_ - options_.beacon_interval;
+  looked_at_ = now;
+  if (away > silence_) {
+    for (auto& [node, peer] : peers_) peer.heard_at += away;
+    for (auto& [instance, since] : watched_) since += away;
+  }
+  for (auto& [node, peer] : peers_) {
+    if (peer.is_live && now - peer.heard_at > silence_) set_live(peer, false);
+  }
+}
+
+void PeerBook::set_live(Peer& peer, bool is_live) {
+  has_changed_ = has_changed_ || peer.is_live != is_live;
+  peer.is_live = is_live;
+}
+
+bool PeerBook::is_live(const Holder& holder) const {
+  const Peer* peer = find(holder.node);
+  return peer != nullptr && peer->holder == holder && peer->is_live;
+}
+
+const PeerBook::Peer* PeerBook::find(const NodeId& node) const {
+  const auto found = peers_.find(node);
+  return found == peers_.end() ? nullptr : &found->second;
+}
+
+bool PeerBook::is_forgotten(TimePoint now, const Holder& holder) {
+  const Peer* peer = find(holder.node);
+  if (peer != nullptr && peer->holder == holder) {
+    return !peer->is_live && now - peer->heard_at >= options_.forget_after;
+  }
+  if (watched_.size() >= limits::kMaxGoneKnown) watched_.erase(watched_.begin());
+  const auto [watch, is_new] = watched_.try_emplace(holder.instance, now);
+  return now - watch->second >= options_.forget_after;
+}
+
+bool PeerBook::is_lease_over(TimePoint now, const Holder& holder) {
+  const Duration lasts = share_of(options_.forget_after, kLeaseShare);
+  const Peer* peer = find(holder.node);
+  if (peer != nullptr && peer->holder == holder) return now - peer->leased_at >= lasts;
+  const auto gone = gone_.find(holder.instance);
+  if (gone != gone_.end()) return now - gone->second >= lasts;
+  const auto [watch, is_new] = watched_.try_emplace(holder.instance, now);
+  return now - watch->second >= lasts;
+}
+
+void PeerBook::fill(TimePoint now, const NodeId& to, NodeBeacon& beacon) const {
+  beacon.stamp = now.time_since_epoch();
+  if (const Peer* peer = find(to)) {
+    beacon.echo = peer->stamp;
+    beacon.held = now - peer->stamp_at;
+  }
+  const std::size_t told = std::min<std::size_t>(gone_order_.size(), limits::kMaxGoneTold);
+  beacon.gone.assign(gone_order_.end() - static_cast<std::ptrdiff_t>(told), gone_order_.end());
+}
+
+bool PeerBook::take_change() {
+  return std::exchange(has_changed_, false);
+}
+
+}  // namespace brigade::swarm

@@ -1,0 +1,87 @@
+// What a node knows of its neighbours' instances: who can be reached, who is lost for certain, and
+// until when it was surely heard itself.
+//
+// Rules
+// - A peer is live while its link is up and it was heard within kSilentBeacons beacon intervals.
+//   What is not live has an uncertain fate: dead, stopped or cut off.
+// - Gone for certain: a link brought another instance of the node, the node said goodbye, somebody
+//   passed it on, or the node itself said "that is not me". This never changes.
+// - Forgotten: an instance that this node has not heard for Options::forget_after.
+// - Lease: beacons echo the stamps of the receiver's own clock, so a node knows when a peer has
+//   surely heard it, also where only one direction of a link works. kLeaseShare of `forget_after`
+//   after that the lease is over: before the peer can forget, whichever way its clock is read.
+// Bounds: limits::kMaxLinks peers, kMaxGoneKnown lost instances.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/time.hpp"
+#include "swarm/message.hpp"
+#include "swarm/options.hpp"
+
+namespace brigade::swarm {
+
+class PeerBook {
+ public:
+  static constexpr int kSilentBeacons = 4;
+  static constexpr double kLeaseShare = 0.9;
+
+  struct Peer {
+    Holder holder;
+    StageIndex stage;
+    bool is_linked = false;
+    bool is_live = false;
+    bool is_ready = false;     // it has restored and takes new work
+    bool is_restored = false;  // … or at least finishes what it has
+    Offer offer;
+    TimePoint heard_at;
+    TimePoint leased_at;  // of this node's clock: the peer has heard it then
+    TimePoint stamp_at;   // when the newest stamp came
+    Duration stamp{};     // of the peer's clock
+    Duration round_trip{};
+  };
+
+  PeerBook(const Options& options, TimePoint now);
+
+  /// False: too many peers; the link is not used.
+  bool on_up(TimePoint now, const Holder& peer, StageIndex stage);
+  void on_down(const NodeId& peer);
+  void on_heard(TimePoint now, const NodeId& from);  // anything
+  void on_beacon(TimePoint now, const NodeId& from, const NodeBeacon& beacon);
+  void on_offer(const NodeId& from, const Offer& offer);
+  void lose(TimePoint now, std::uint64_t instance);
+  /// Who has been silent for too long is not live any more.
+  void on_time(TimePoint now);
+
+  bool is_live(const Holder& holder) const;
+  bool is_gone(const Holder& holder) const { return gone_.contains(holder.instance); }
+  /// Not heard for so long that it may be treated as gone, see the lease.
+  bool is_forgotten(TimePoint now, const Holder& holder);
+  bool is_lease_over(TimePoint now, const Holder& holder);
+  /// By node, whatever its instance; null: never met.
+  const Peer* find(const NodeId& node) const;
+  const std::map<NodeId, Peer>& peers() const { return peers_; }
+
+  /// A beacon's parts that are about the receiver and about what is gone.
+  void fill(TimePoint now, const NodeId& to, NodeBeacon& beacon) const;
+  /// Something changed since the last call: who is live, ready or gone.
+  bool take_change();
+
+ private:
+  void set_live(Peer& peer, bool is_live);
+
+  Options options_;
+  Duration silence_;
+  std::map<NodeId, Peer> peers_;
+  std::map<std::uint64_t, TimePoint> gone_;  // by instance: when it last heard this node for sure
+  // Holders that were never met, by instance: from when on they are waited for.
+  std::map<std::uint64_t, TimePoint> watched_;
+  TimePoint looked_at_;
+  std::vector<std::uint64_t> gone_order_;  // the newest last
+  bool has_changed_ = true;
+};
+
+}  // namespace brigade::swarm

@@ -1,0 +1,483 @@
+#include "swarm/relay.hpp"
+
+#include <algorithm>
+#include <limits>
+
+#include "base/check.hpp"
+#include "base/limits.hpp"
+
+namespace brigade::swarm {
+namespace {
+
+using Kind = Receipt::Kind;
+using Standing = Ledger::Standing;
+
+void grow(std::uint8_t& patience) {
+  if (patience < std::numeric_limits<std::uint8_t>::max()) ++patience;
+}
+
+}  // namespace
+
+Relay::Relay(Shared& shared, Evaluation& evaluation, PeerBook& peers, PathFinder& finder)
+    : shared_(shared),
+      evaluation_(evaluation),
+      peers_(peers),
+      finder_(finder),
+      pauses_(shared.options),
+      throttle_(shared.options.receipt_deadline) {}
+
+void Relay::blame(const NodeId& peer, const char* what) {
+  shared_.actions.push(Misbehaved{peer, what});
+}
+
+void Relay::discard(const Payload& payload) {
+  if (!payload.is_empty()) shared_.actions.push(Release{payload.id});
+}
+
+void Relay::answer(const NodeId& to, const MicrobatchId& id, Direction direction, Attempt attempt,
+                   Kind kind, Offer offer) {
+  shared_.actions.push(Send{to, Receipt{id, direction, attempt, kind, std::move(offer)}});
+}
+
+/// What is sent forward names this very instance, and comes from the holder before on its path.
+bool Relay::is_for_this(TimePoint now, const NodeId& from, const MicrobatchId& id,
+                        const Path& path) {
+  const Options& options = shared_.options;
+  const bool is_sane = !shared_.is_head() && path.holders.size() == options.stages &&
+                       path.at(options.stage).node == options.self &&
+                       path.at(before()).node == from;
+  if (!is_sane) {
+    blame(from, "a path that does not lead here");
+    return false;
+  }
+  if (id.epoch != shared_.epoch.epoch || is_finished_) return false;
+  // For an earlier instance of this node: beacons say from now on that it is gone.
+  const std::uint64_t instance = path.at(options.stage).instance;
+  if (instance != options.instance) peers_.lose(now, instance);
+  return instance == options.instance;
+}
+
+Offer Relay::offer(TimePoint now) const {
+  Offer offer;
+  const Ledger::Counts counts = shared_.ledger.counts();
+  offer.queue = counts.in_flight - counts.forwarded + counts.waiting_gradients;
+  offer.pace = view_.pace;
+  if (!view_.is_open || counts.in_flight >= shared_.options.most_in_flight) return offer;
+  if (!shared_.is_tail()) {
+    offer.path = finder_.choose(now).path;
+    if (offer.path.empty()) return offer;
+  }
+  offer.path.insert(offer.path.begin(), Holder{shared_.options.self, shared_.options.instance});
+  return offer;
+}
+
+Slot Relay::open(TimePoint now, const MicrobatchId& id, const Path& path) {
+  const Slot slot = shared_.ledger.open(id, Group{id.sequence, 1});
+  if (slot >= routes_.size()) routes_.resize(slot + 1);
+  routes_[slot] = Route{};
+  routes_[slot].path = path;
+  if (!shared_.is_tail()) finder_.on_used(now, holder_after(slot));
+  return slot;
+}
+
+// ---- from the stage before ----------------------------------------------------------------------
+
+void Relay::on(TimePoint now, const NodeId& from, const Forward& message) {
+  const bool has_bytes = !message.payload.is_empty();
+  if (!has_bytes) blame(from, "an activation without bytes");
+  if (!has_bytes || !is_for_this(now, from, message.id, message.path)) {
+    return discard(message.payload);
+  }
+  note_floor(now, message.id.head, message.path.floor);
+  const auto [standing, slot] = shared_.ledger.look_up(message.id);
+  if (standing == Standing::kOpen) return on_again(now, from, message, slot);
+  if (standing == Standing::kApplied) {
+    discard(message.payload);
+    ++duplicates_;
+    return answer(from, message.id, Direction::kForward, message.attempt,
+                  spent_.contains(message.id) ? Kind::kSpent : Kind::kReceived, offer(now));
+  }
+  if (standing == Standing::kRefused || refuses(message)) return refuse(now, from, message);
+  const Slot opened = open(now, message.id, message.path);
+  Entry& entry = shared_.ledger[opened];
+  entry.input = message.payload;
+  entry.input_attempt = message.attempt;
+  shared_.tasks.push_forward(opened, entry);
+  answer(from, message.id, Direction::kForward, message.attempt, Kind::kReceived, offer(now));
+}
+
+bool Relay::refuses(const Forward& message) const {
+  if (!view_.is_open) return true;
+  if (shared_.ledger.counts().in_flight >= shared_.options.most_in_flight) return true;
+  const auto before = refusals_.find(message.id);
+  return before != refusals_.end() &&
+         Refusal{message.path.revision, message.attempt} <= before->second;
+}
+
+void Relay::refuse(TimePoint now, const NodeId& from, const Forward& message) {
+  discard(message.payload);
+  if (refusals_.size() >= limits::kMaxRefusals) refusals_.erase(refusals_.begin());
+  Refusal& newest = refusals_[message.id];
+  newest = std::max(newest, Refusal{message.path.revision, message.attempt});
+  answer(from, message.id, Direction::kForward, message.attempt, Kind::kBusy, offer(now));
+}
+
+void Relay::on_again(TimePoint now, const NodeId& from, const Forward& message, Slot slot) {
+  discard(message.payload);
+  ++duplicates_;
+  if (message.path.revision < routes_[slot].path.revision) return;
+  shared_.ledger[slot].input_attempt = message.attempt;
+  redirect(now, slot, message.path);
+  answer(from, message.id, Direction::kForward, message.attempt, Kind::kReceived, offer(now));
+  if (shared_.ledger[slot].life == Life::kApplied) {
+    repeat(now, slot, "the stage before asks for the gradient");
+  }
+}
+
+// ---- from the stage after -----------------------------------------------------------------------
+
+void Relay::on(TimePoint now, const NodeId& from, const Backward& message) {
+  if (message.id.epoch != shared_.epoch.epoch || shared_.is_tail()) return discard(message.payload);
+  const auto [standing, slot] = shared_.ledger.look_up(message.id);
+  if (standing == Standing::kOpen) return on_gradient(now, from, message, slot);
+  discard(message.payload);
+  const bool is_done =
+      standing == Standing::kApplied || message.id.kind == MicrobatchId::Kind::kEval;
+  if (is_done) ++duplicates_;
+  answer(from, message.id, Direction::kBackward, message.attempt,
+         is_done ? Kind::kApplied : Kind::kMissing);
+}
+
+void Relay::on_gradient(TimePoint now, const NodeId& from, const Backward& message, Slot slot) {
+  Entry& entry = shared_.ledger[slot];
+  Route& route = routes_[slot];
+  if (from != holder_after(slot).node || route.is_abandoned) return discard(message.payload);
+  const bool is_known = entry.has_answer || entry.life == Life::kApplied;
+  const bool is_sane = entry.was_forwarded && message.payload.is_empty() != entry.is_train();
+  if (is_known || !is_sane) {
+    discard(message.payload);
+    if (!is_known) return blame(from, "a gradient that can't be");
+    ++duplicates_;
+    entry.gradient_attempt = std::max(entry.gradient_attempt, message.attempt);
+    return answer(from, entry.id, Direction::kBackward, message.attempt,
+                  entry.is_train() ? Kind::kReceived : Kind::kApplied);
+  }
+  if (std::exchange(route.is_suspended, false)) {
+    report(slot, PathReported::Kind::kResumed, after(), "its gradient came");
+  }
+  entry.gradient = message.payload;
+  entry.gradient_attempt = message.attempt;
+  entry.loss = message.loss;
+  entry.has_answer = true;
+  settle_hop(slot);
+  answer(from, entry.id, Direction::kBackward, message.attempt,
+         entry.is_train() ? Kind::kReceived : Kind::kApplied);
+  if (entry.life == Life::kForwarding) return;  // again: the engine's answer queues what follows
+  if (entry.life == Life::kForwardQueued) shared_.tasks.remove_forward(slot);
+  if (!entry.is_train()) return send_result(now, slot);
+  shared_.ledger.move(slot, Life::kBackwardQueued);
+  shared_.tasks.push_backward(slot, entry);
+}
+
+// ---- receipts and queries -----------------------------------------------------------------------
+
+void Relay::on(TimePoint now, const NodeId& from, const Receipt& receipt) {
+  if (receipt.direction == Direction::kForward) peers_.on_offer(from, receipt.offer);
+  const auto [standing, slot] = shared_.ledger.look_up(receipt.id);
+  if (standing != Standing::kOpen || routes_[slot].is_abandoned) return;
+  const Entry& entry = shared_.ledger[slot];
+  const bool is_believed =
+      receipt.direction == entry.direction() && entry.hop.is_answered_by(from, receipt.attempt);
+  if (!is_believed) return;
+  if (receipt.direction == Direction::kForward) {
+    on_forward_receipt(now, slot, receipt.kind);
+  } else {
+    on_backward_receipt(now, slot, receipt.kind);
+  }
+}
+
+void Relay::on_forward_receipt(TimePoint now, Slot slot, Kind kind) {
+  Entry& entry = shared_.ledger[slot];
+  Route& route = routes_[slot];
+  Hop& hop = entry.hop;
+  switch (kind) {
+    case Kind::kReceived:
+    case Kind::kApplied:
+      shared_.actions.release(entry.outgoing);
+      route.is_sent = route.was_held = true;
+      route.is_missing = route.is_refused = false;
+      finder_.on_taken(holder_after(slot));
+      if (hop.state != Hop::State::kHeld) hop.patience = 0;
+      hop.state = Hop::State::kHeld;
+      return wait(slot, now + pauses_.for_gradient(hop.patience));
+    case Kind::kMissing:
+      hop.state = Hop::State::kPaused;
+      route.is_missing = true;
+      return repeat(now, slot, "the holder after lost the activation");
+    case Kind::kSpent:
+      route.was_held = true;
+      write_off(slot, after(), "applied there, and its gradient is gone");
+      return on_refused(now, slot);
+    case Kind::kBusy:
+      return on_refused(now, slot);
+    case Kind::kRejected:
+      hop.state = Hop::State::kPaused;
+      wait(slot, now + pauses_.for_receipt(hop.patience));
+      return grow(hop.patience);
+  }
+}
+
+/// It has not got it. What it had passed on of it before, if it ever had it, others may have.
+void Relay::on_refused(TimePoint now, Slot slot) {
+  Route& route = routes_[slot];
+  Hop& hop = shared_.ledger[slot].hop;
+  if (route.was_held) route.path.given = shared_.options.stages;
+  route.is_sent = route.was_held = false;
+  route.is_refused = has_trouble_ = true;
+  finder_.on_refused(now, holder_after(slot));
+  hop.state = Hop::State::kPaused;
+  wait(slot, now + pauses_.for_receipt(hop.patience));
+  grow(hop.patience);
+}
+
+void Relay::on_backward_receipt(TimePoint now, Slot slot, Kind kind) {
+  Hop& hop = shared_.ledger[slot].hop;
+  switch (kind) {
+    case Kind::kApplied:
+      return close(slot);
+    case Kind::kReceived:
+      if (hop.state != Hop::State::kHeld) hop.patience = 0;
+      hop.state = Hop::State::kHeld;
+      return wait(slot, now + pauses_.for_gradient(hop.patience));
+    case Kind::kMissing:
+      if (hop.state != Hop::State::kSent) {
+        return repeat(now, slot, "the holder before lost the gradient");
+      }
+      [[fallthrough]];  // it does not know the micro-batch (yet)
+    case Kind::kBusy:
+    case Kind::kSpent:
+    case Kind::kRejected:
+      hop.state = Hop::State::kPaused;
+      wait(slot, now + pauses_.for_receipt(hop.patience));
+      return grow(hop.patience);
+  }
+}
+
+void Relay::on(TimePoint now, const NodeId& from, const Query& query) {
+  const bool is_forward = query.direction == Direction::kForward;
+  if (is_forward) {
+    if (!is_for_this(now, from, query.id, query.path)) return;
+    note_floor(now, query.id.head, query.path.floor);
+  } else if (query.id.epoch != shared_.epoch.epoch || shared_.is_tail()) {
+    return;
+  }
+  const auto [standing, slot] = shared_.ledger.look_up(query.id);
+  if (standing == Standing::kOpen) {
+    const bool is_deaf = is_forward ? query.path.revision < routes_[slot].path.revision
+                                    : from != holder_after(slot).node;
+    if (is_deaf) return;
+    if (is_forward) redirect(now, slot, query.path);
+    if (is_forward && shared_.ledger[slot].life == Life::kApplied) {
+      return repeat(now, slot, "the stage before asks for the gradient");
+    }
+    return answer(from, query.id, query.direction, query.attempt, standing_of(query, slot));
+  }
+  const bool is_train = query.id.kind == MicrobatchId::Kind::kTrain;
+  Kind kind = Kind::kMissing;
+  if (standing == Standing::kApplied) {
+    kind = !is_forward                 ? Kind::kApplied
+           : spent_.contains(query.id) ? Kind::kSpent
+                                       : Kind::kReceived;
+  } else if (!is_train && !is_forward) {
+    kind = Kind::kApplied;
+  }
+  answer(from, query.id, query.direction, query.attempt, kind, is_forward ? offer(now) : Offer{});
+}
+
+Kind Relay::standing_of(const Query& query, Slot slot) const {
+  const Entry& entry = shared_.ledger.entries()[slot];
+  if (query.direction == Direction::kForward || entry.is_train()) {
+    const bool is_missing = query.direction == Direction::kBackward && !entry.has_answer &&
+                            entry.life != Life::kApplied;
+    return is_missing ? Kind::kMissing : Kind::kReceived;
+  }
+  return entry.has_answer || entry.life == Life::kApplied ? Kind::kApplied : Kind::kMissing;
+}
+
+// ---- from the engine ----------------------------------------------------------------------------
+
+void Relay::send_activation(TimePoint now, Slot slot, const Payload& output) {
+  shared_.ledger[slot].outgoing = output;
+  const Route& route = routes_[slot];
+  if (route.is_abandoned) return;
+  if (may_hold_next(slot) && !route.is_missing && !route.is_refused) {
+    shared_.ledger[slot].hop.state = Hop::State::kAsked;
+    return ask(now, slot);
+  }
+  transmit(now, slot);
+}
+
+void Relay::send_gradient(TimePoint now, Slot slot, const Payload& gradient) {
+  Entry& entry = shared_.ledger[slot];
+  BRIGADE_CHECK(entry.life == Life::kApplied, to_string(entry.id));
+  shared_.actions.release(entry.input);
+  shared_.actions.release(entry.gradient);
+  if (shared_.is_head()) {
+    discard(gradient);
+    return close(slot);
+  }
+  entry.outgoing = gradient;
+  entry.hop.patience = 0;
+  if (!routes_[slot].is_abandoned) transmit(now, slot);
+}
+
+void Relay::send_result(TimePoint now, Slot slot) {
+  Entry& entry = shared_.ledger[slot];
+  shared_.actions.release(entry.input);
+  shared_.ledger.move(slot, Life::kApplied);
+  if (shared_.is_head()) {
+    evaluation_.on_result(entry.loss);
+    return close(slot);
+  }
+  entry.hop.patience = 0;
+  if (!routes_[slot].is_abandoned) transmit(now, slot);
+}
+
+void Relay::reject(TimePoint now, Slot slot, Direction direction) {
+  Entry& entry = shared_.ledger[slot];
+  const bool is_forward = direction == Direction::kForward;
+  const Holder& giver = is_forward ? holder_before(slot) : holder_after(slot);
+  if (peers_.is_live(giver)) {
+    answer(giver.node, entry.id, direction,
+           is_forward ? entry.input_attempt : entry.gradient_attempt, Kind::kRejected);
+    blame(giver.node, "bytes that make no sense");
+  }
+  if (is_forward) {  // as if it had never come
+    shared_.ledger.move(slot, Life::kForwarded);
+    return drop(now, slot, /*is_written_off=*/false, "its input did not decode");
+  }
+  shared_.actions.release(entry.gradient);
+  entry.has_answer = false;
+  shared_.ledger.move(slot, Life::kForwarded);
+  entry.hop.state = Hop::State::kHeld;
+  wait(slot, now + pauses_.for_gradient(0));
+}
+
+// ---- the end of an entry ------------------------------------------------------------------------
+
+void Relay::close(Slot slot) {
+  const Entry& entry = shared_.ledger[slot];
+  if (!shared_.is_tail() && entry.is_train() && peers_.is_live(holder_after(slot))) {
+    answer(holder_after(slot).node, entry.id, Direction::kBackward, entry.gradient_attempt,
+           Kind::kApplied);
+  }
+  settle_hop(slot);
+  shared_.ledger.close(slot);
+}
+
+void Relay::drop(TimePoint now, Slot slot, bool is_written_off, const char* reason) {
+  Entry& entry = shared_.ledger[slot];
+  Route& route = routes_[slot];
+  if (entry.life == Life::kForwarding || entry.life == Life::kBackwarding) {
+    if (!std::exchange(route.is_abandoned, true)) abandoned_.push_back(slot);
+    route.is_written_off = is_written_off;
+    return;
+  }
+  const bool is_applied = entry.life == Life::kApplied;  // another may be on the newest path
+  is_written_off = is_written_off || (is_applied && !is_finished_);
+  if (entry.is_train()) {
+    report(slot, is_written_off ? PathReported::Kind::kWrittenOff : PathReported::Kind::kHandedBack,
+           shared_.options.stage, reason);
+    written_off_ += is_written_off ? 1 : 0;
+  }
+  settle_hop(slot);
+  if (entry.life == Life::kApplied) {
+    if (entry.is_train() && spent_.size() < limits::kMaxRefusals) spent_.insert(entry.id);
+    return shared_.ledger.close(slot);
+  }
+  if (entry.life == Life::kForwardQueued) shared_.tasks.remove_forward(slot);
+  if (entry.life == Life::kBackwardQueued) shared_.tasks.remove_backward(slot);
+  shared_.actions.release(entry.input);
+  shared_.actions.release(entry.gradient);
+  if (entry.was_forwarded && entry.is_train()) {
+    shared_.tasks.on_forgotten();
+    shared_.actions.push(Forget{entry.id});
+  }
+  shared_.ledger.forget(slot);
+  static_cast<void>(now);
+}
+
+void Relay::drop_abandoned(TimePoint now) {
+  std::vector<Slot> slots = std::move(abandoned_);
+  abandoned_.clear();
+  for (const Slot slot : slots) {
+    if (!shared_.ledger[slot].is_open || !routes_[slot].is_abandoned) continue;
+    const bool was_written_off = routes_[slot].is_written_off;
+    routes_[slot].is_abandoned = false;  // it is again, if the engine still has it
+    drop(now, slot, was_written_off, "given up while it was being computed");
+  }
+}
+
+void Relay::note_floor(TimePoint now, HeadIndex head, Sequence floor) {
+  const auto [known, is_new] = floors_.try_emplace(head, HeardFloor{floor, now});
+  if (is_new) return settle_floor(now, head, floor);
+  known->second.floor = std::max(known->second.floor, floor);
+  known->second.at = now;
+}
+
+void Relay::settle_floors(TimePoint now) {
+  for (const auto& [head, heard] : floors_) settle_floor(now, head, heard.floor);
+  if (floors_.size() <= limits::kMaxHeadsInSwarm) return;
+  const auto oldest = std::min_element(floors_.begin(), floors_.end(),
+                                       [](auto& a, auto& b) { return a.second.at < b.second.at; });
+  floors_.erase(oldest);
+}
+
+void Relay::settle_floor(TimePoint now, HeadIndex head, Sequence floor) {
+  if (shared_.is_head() && head == shared_.options.head) return;  // it says so itself
+  const auto& entries = shared_.ledger.entries();
+  Sequence open = floor;
+  for (Slot slot = 0; slot < entries.size(); ++slot) {
+    const Entry& entry = entries[slot];
+    const bool is_closed =
+        entry.is_open && entry.is_train() && entry.id.head == head && entry.id.sequence < floor;
+    if (!is_closed) continue;
+    if (entry.life == Life::kApplied && !routes_[slot].is_abandoned) {
+      close(slot);
+    } else {
+      drop(now, slot, /*is_written_off=*/false, "closed at its head");
+    }
+    if (entries[slot].is_open) open = std::min(open, entries[slot].id.sequence);
+  }
+  shared_.ledger.settle_below(head, open);
+  std::erase_if(spent_, [&](const auto& id) { return id.head == head && id.sequence < open; });
+}
+
+void Relay::finish(TimePoint now) {
+  is_finished_ = true;
+  const auto& entries = shared_.ledger.entries();
+  for (Slot slot = 0; slot < entries.size(); ++slot) {
+    if (entries[slot].is_open) drop(now, slot, /*is_written_off=*/false, "this node leaves");
+  }
+}
+
+void Relay::report(Slot slot, PathReported::Kind kind, StageIndex stage, const char* reason) {
+  shared_.actions.push(PathReported{shared_.ledger[slot].id, kind, stage, reason});
+}
+
+void Relay::write_off(Slot slot, StageIndex stage, const char* reason) {
+  if (!shared_.ledger[slot].is_train()) return;
+  ++written_off_;
+  report(slot, PathReported::Kind::kWrittenOff, stage, reason);
+}
+
+std::uint32_t Relay::suspended() const {
+  std::uint32_t sum = 0;
+  const auto& entries = shared_.ledger.entries();
+  for (Slot slot = 0; slot < entries.size(); ++slot) {
+    if (entries[slot].is_open && entries[slot].is_train() && routes_[slot].is_suspended) ++sum;
+  }
+  return sum;
+}
+
+}  // namespace brigade::swarm

@@ -1,0 +1,166 @@
+// The conversation about micro-batches with the holders before and after on their paths: what
+// Exchange is in a line. Forward, Receipt, Query and Backward mean the same; what differs:
+//
+// Rules
+// - Each micro-batch has its own neighbours, those of its path. What is for a holder goes to that
+//   very instance; while that is not live, it waits (the Mender decides what then).
+// - The path with the newest revision holds. Who hears of a newer one takes it over: with the same
+//   next holder it passes it on in a Query, with another it forwards again. Messages of an older
+//   one are not answered: their sender was replaced.
+// - Who may have the micro-batch already, since another holder gave it or may have given it, is
+//   asked before bytes are sent.
+// - A gradient is kept until kApplied, and kApplied is said when it was heard from the stage
+// before:
+//   it comes down from the head. Until then any holder of the path may still have to be replaced.
+// - A refusal (kBusy) is kept in mind: no copy of what was refused is taken later, since its giver
+//   may have given it to another.
+// - What the head has closed (floor) is let go, with or without kApplied.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "swarm/evaluation.hpp"
+#include "swarm/hop.hpp"
+#include "swarm/outbox.hpp"
+#include "swarm/path_finder.hpp"
+#include "swarm/peer_book.hpp"
+#include "swarm/shared.hpp"
+
+namespace brigade::swarm {
+
+/// What a swarm with replicas adds to an Entry of the ledger.
+struct Route {
+  Path path;
+  // About the present next holder.
+  bool is_sent = false;     // the micro-batch went to it, and it did not refuse
+  bool was_held = false;    // … and it said so: it may have passed it on
+  bool is_missing = false;  // it said that it does not have it
+  bool is_refused = false;  // it certainly has not got it, and will not take it
+  // Mending.
+  bool is_replanning = false;   // another one is asked for: nothing may be given to the present one
+  bool is_cut = false;          // whom the hop leads to is out of contact
+  bool is_told = false;         // … and the head was told
+  bool is_suspended = false;    // at the head: takes no place in the window
+  bool is_adopted = false;      // at the head
+  bool is_abandoned = false;    // goes as soon as the engine lets go of it
+  bool is_written_off = false;  // … and how that counts
+  Holder adopter;               // who was asked
+  std::uint8_t patience = 0;
+  TimePoint retry_at;
+};
+
+class Relay : public Outbox {
+ public:
+  struct View {            // of this node
+    bool is_open = false;  // takes new micro-batches
+    Duration pace{};
+  };
+
+  Relay(Shared& shared, Evaluation& evaluation, PeerBook& peers, PathFinder& finder);
+  void set_view(const View& view) { view_ = view; }
+
+  void on(TimePoint now, const NodeId& from, const Forward& message);
+  void on(TimePoint now, const NodeId& from, const Backward& message);
+  void on(TimePoint now, const NodeId& from, const Receipt& receipt);
+  void on(TimePoint now, const NodeId& from, const Query& query);
+  /// Repeats and asks what is due.
+  void on_time(TimePoint now);
+  TimePoint next_due() const { return timers_.next(); }
+
+  void send_activation(TimePoint now, Slot slot, const Payload& output) override;
+  void send_gradient(TimePoint now, Slot slot, const Payload& gradient) override;
+  void send_result(TimePoint now, Slot slot) override;
+  void reject(TimePoint now, Slot slot, Direction direction) override;
+
+  // For the head and the mender.
+  Slot open(TimePoint now, const MicrobatchId& id, const Path& path);
+  /// Takes over a newer revision, and passes it on.
+  void redirect(TimePoint now, Slot slot, const Path& path);
+  /// Tells the next holder the newest path (again).
+  void pass_on(TimePoint now, Slot slot);
+  /// It is given to another although a holder at `stage` may have applied it.
+  void write_off(Slot slot, StageIndex stage, const char* reason);
+  /// The holder that is owed something is live (again).
+  void resume(TimePoint now, Slot slot);
+  /// Lets go of the entry, at once or when the engine does.
+  void drop(TimePoint now, Slot slot, bool is_written_off, const char* reason);
+  void drop_abandoned(TimePoint now);
+  void note_floor(TimePoint now, HeadIndex head, Sequence floor);
+  /// Lets go of what heads have closed.
+  void settle_floors(TimePoint now);
+  /// Everything: this node leaves.
+  void finish(TimePoint now);
+  void report(Slot slot, PathReported::Kind kind, StageIndex stage, const char* reason);
+
+  /// Since the last call something could not be given to whom it was for.
+  bool take_trouble() { return std::exchange(has_trouble_, false); }
+
+  Offer offer(TimePoint now) const;
+  struct HeardFloor {
+    Sequence floor;
+    TimePoint at;
+  };
+  const std::map<HeadIndex, HeardFloor>& floors() const { return floors_; }
+  Route& route(Slot slot) { return routes_[slot]; }
+  bool may_hold_next(Slot slot) const;
+  StageIndex before() const { return StageIndex{shared_.options.stage.value() - 1}; }
+  StageIndex after() const { return shared_.options.stage.next(); }
+  const Holder& holder_after(Slot slot) const { return routes_[slot].path.at(after()); }
+  const Holder& holder_before(Slot slot) const { return routes_[slot].path.at(before()); }
+
+  std::uint64_t repeats() const { return repeats_; }
+  std::uint64_t duplicates() const { return duplicates_; }
+  std::uint64_t written_off() const { return written_off_; }
+  std::uint32_t suspended() const;
+
+ private:
+  using Refusal = std::pair<std::uint32_t, Attempt>;  // revision, attempt
+
+  bool is_for_this(TimePoint now, const NodeId& from, const MicrobatchId& id, const Path& path);
+  void blame(const NodeId& peer, const char* what);
+  void discard(const Payload& payload);
+  void answer(const NodeId& to, const MicrobatchId& id, Direction direction, Attempt attempt,
+              Receipt::Kind kind, Offer offer = {});
+  bool refuses(const Forward& message) const;
+  void refuse(TimePoint now, const NodeId& from, const Forward& message);
+  void on_again(TimePoint now, const NodeId& from, const Forward& message, Slot slot);
+  void on_gradient(TimePoint now, const NodeId& from, const Backward& message, Slot slot);
+  void on_forward_receipt(TimePoint now, Slot slot, Receipt::Kind kind);
+  void on_backward_receipt(TimePoint now, Slot slot, Receipt::Kind kind);
+  Receipt::Kind standing_of(const Query& query, Slot slot) const;
+  void on_refused(TimePoint now, Slot slot);
+  void close(Slot slot);
+  void settle_floor(TimePoint now, HeadIndex head, Sequence floor);
+
+  const Holder& target(Slot slot) const;
+  void wait(Slot slot, TimePoint due);
+  void transmit(TimePoint now, Slot slot);
+  void repeat(TimePoint now, Slot slot, const char* reason);
+  void ask(TimePoint now, Slot slot);
+  void settle_hop(Slot slot);
+
+  Shared& shared_;
+  Evaluation& evaluation_;
+  PeerBook& peers_;
+  PathFinder& finder_;
+  View view_;
+  Pauses pauses_;
+  Throttle throttle_;
+  SlotTimers timers_;
+  std::vector<Route> routes_;  // by slot
+  std::vector<Slot> abandoned_;
+  std::map<HeadIndex, HeardFloor> floors_;
+  std::map<MicrobatchId, Refusal> refusals_;
+  std::set<MicrobatchId> spent_;  // applied here, and the gradient is gone
+  bool is_finished_ = false;
+  bool has_trouble_ = false;
+  std::uint64_t repeats_ = 0;
+  std::uint64_t duplicates_ = 0;
+  std::uint64_t written_off_ = 0;
+};
+
+}  // namespace brigade::swarm
