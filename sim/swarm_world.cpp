@@ -128,8 +128,8 @@ SwarmResult SwarmWorld::run() {
         if (!hosts_[host].is_alive()) continue;
         const swarm::Status status = hosts_[host].node().status();
         who += " " + std::to_string(host) + ":" + std::to_string(status.in_flight) + "+" +
-               std::to_string(status.kept_gradients) + "(" + std::to_string(drawn_[host].size()) +
-               ")";
+               std::to_string(status.kept_gradients) + "+" + std::to_string(status.evaluations) +
+               "(" + std::to_string(drawn_[host].size()) + ")";
       }
       fail(0, "liveness", "not at rest; in flight + kept (drawn) by host:" + who);
       break;

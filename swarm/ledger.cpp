@@ -101,6 +101,11 @@ void Ledger::forget(Slot slot) {
   check_conserved();
 }
 
+void Ledger::note_closed(const MicrobatchId& id) {
+  AppliedSet& set = account(id.head);
+  if (set.has_room_for(id.sequence) && !set.contains(id.sequence)) set.insert(id.sequence);
+}
+
 void Ledger::close(Slot slot) {
   BRIGADE_CHECK(entries_[slot].is_open && entries_[slot].life == Life::kApplied,
                 to_string(entries_[slot].id));

@@ -102,6 +102,8 @@ class Ledger {
   // Replicas: a stage sees some of a head's micro-batches, the head says what is closed.
   Sequence watermark(HeadIndex head) const { return applied(head).watermark(); }
   void settle_below(HeadIndex head, Sequence sequence) { account(head).settle_below(sequence); }
+  /// It was forgotten here, and is applied elsewhere.
+  void note_closed(const MicrobatchId& id);
   std::uint64_t handed_back() const { return handed_back_; }  // training ones forgotten, for ever
 
  private:

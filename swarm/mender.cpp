@@ -238,6 +238,13 @@ void Mender::expire(TimePoint now, Slot slot) {
     return relay_.drop(now, slot, /*is_written_off=*/true, "who gave it may have forgotten");
   }
   const Holder& giver = relay_.holder_before(slot);
+  if (!shared_.ledger[slot].is_train()) {  // its head evaluates again, or is lost
+    const Holder& head = relay_.route(slot).path.holders.front();
+    const bool is_lost =
+        peers_.is_gone(head) || (shared_.options.stage > StageIndex{1} && is_silent(now, head));
+    if (!is_lost && !peers_.is_lease_over(now, giver)) return;
+    return relay_.drop(now, slot, /*is_written_off=*/false, "nobody waits for this evaluation");
+  }
   const bool is_at_first = shared_.options.stage == StageIndex{1};
   if (!is_at_first && is_silent(now, relay_.route(slot).path.holders.front())) {
     return relay_.drop(now, slot, /*is_written_off=*/true, "nobody is left to close it");

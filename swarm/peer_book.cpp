@@ -54,11 +54,12 @@ void PeerBook::on_beacon(TimePoint now, const NodeId& from, const NodeBeacon& be
   const auto found = peers_.find(from);
   if (found == peers_.end()) return;
   Peer& peer = found->second;
-  const bool is_ready = beacon.is_ready && !beacon.is_draining && !beacon.is_leaving;
-  has_changed_ = has_changed_ || is_ready != peer.is_ready || beacon.is_ready != peer.is_restored ||
+  const bool is_restored = beacon.is_ready && !beacon.is_leaving && !is_gone(peer.holder);
+  const bool is_ready = is_restored && !beacon.is_draining;
+  has_changed_ = has_changed_ || is_ready != peer.is_ready || is_restored != peer.is_restored ||
                  beacon.offer.path.empty() != peer.offer.path.empty();
   peer.is_ready = is_ready;
-  peer.is_restored = beacon.is_ready && !beacon.is_leaving;
+  peer.is_restored = is_restored;
   peer.offer = beacon.offer;
   peer.stamp = beacon.stamp;
   peer.stamp_at = now;

@@ -95,7 +95,7 @@ void Relay::on(TimePoint now, const NodeId& from, const Forward& message) {
     discard(message.payload);
     ++duplicates_;
     return answer(from, message.id, Direction::kForward, message.attempt,
-                  spent_.contains(message.id) ? Kind::kSpent : Kind::kReceived, offer(now));
+                  spent_.contains(message.id) ? Kind::kSpent : Kind::kApplied, offer(now));
   }
   if (standing == Standing::kRefused || refuses(message)) return refuse(now, from, message);
   const Slot opened = open(now, message.id, message.path);
@@ -137,15 +137,16 @@ void Relay::on_again(TimePoint now, const NodeId& from, const Forward& message, 
 // ---- from the stage after -----------------------------------------------------------------------
 
 void Relay::on(TimePoint now, const NodeId& from, const Backward& message) {
-  if (message.id.epoch != shared_.epoch.epoch || shared_.is_tail()) return discard(message.payload);
+  const bool is_stray = message.id.epoch != shared_.epoch.epoch || is_finished_;
+  if (is_stray || shared_.is_tail()) return discard(message.payload);
   const auto [standing, slot] = shared_.ledger.look_up(message.id);
   if (standing == Standing::kOpen) return on_gradient(now, from, message, slot);
   discard(message.payload);
   const bool is_done =
       standing == Standing::kApplied || message.id.kind == MicrobatchId::Kind::kEval;
   if (is_done) ++duplicates_;
-  answer(from, message.id, Direction::kBackward, message.attempt,
-         is_done ? Kind::kApplied : Kind::kMissing);
+  const Kind done = spent_.contains(message.id) ? Kind::kReceived : Kind::kApplied;
+  answer(from, message.id, Direction::kBackward, message.attempt, is_done ? done : Kind::kMissing);
 }
 
 void Relay::on_gradient(TimePoint now, const NodeId& from, const Backward& message, Slot slot) {
@@ -201,8 +202,9 @@ void Relay::on_forward_receipt(TimePoint now, Slot slot, Kind kind) {
   Route& route = routes_[slot];
   Hop& hop = entry.hop;
   switch (kind) {
-    case Kind::kReceived:
     case Kind::kApplied:
+      return leave_to_others(now, slot);
+    case Kind::kReceived:
       shared_.actions.release(entry.outgoing);
       route.is_sent = route.was_held = true;
       route.is_missing = route.is_refused = false;
@@ -225,6 +227,13 @@ void Relay::on_forward_receipt(TimePoint now, Slot slot, Kind kind) {
       wait(slot, now + pauses_.for_receipt(hop.patience));
       return grow(hop.patience);
   }
+}
+
+/// Another head, or another giver, has brought it to its end.
+void Relay::leave_to_others(TimePoint now, Slot slot) {
+  const MicrobatchId id = shared_.ledger[slot].id;
+  drop(now, slot, /*is_written_off=*/false, "closed on another path");
+  shared_.ledger.note_closed(id);
 }
 
 /// It has not got it. What it had passed on of it before, if it ever had it, others may have.
@@ -268,7 +277,7 @@ void Relay::on(TimePoint now, const NodeId& from, const Query& query) {
   if (is_forward) {
     if (!is_for_this(now, from, query.id, query.path)) return;
     note_floor(now, query.id.head, query.path.floor);
-  } else if (query.id.epoch != shared_.epoch.epoch || shared_.is_tail()) {
+  } else if (query.id.epoch != shared_.epoch.epoch || is_finished_ || shared_.is_tail()) {
     return;
   }
   const auto [standing, slot] = shared_.ledger.look_up(query.id);
@@ -285,9 +294,8 @@ void Relay::on(TimePoint now, const NodeId& from, const Query& query) {
   const bool is_train = query.id.kind == MicrobatchId::Kind::kTrain;
   Kind kind = Kind::kMissing;
   if (standing == Standing::kApplied) {
-    kind = !is_forward                 ? Kind::kApplied
-           : spent_.contains(query.id) ? Kind::kSpent
-                                       : Kind::kReceived;
+    const bool is_spent = spent_.contains(query.id);  // not closed: who has it is to keep it
+    kind = !is_spent ? Kind::kApplied : is_forward ? Kind::kSpent : Kind::kReceived;
   } else if (!is_train && !is_forward) {
     kind = Kind::kApplied;
   }

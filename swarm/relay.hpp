@@ -132,6 +132,7 @@ class Relay : public Outbox {
   void on_forward_receipt(TimePoint now, Slot slot, Receipt::Kind kind);
   void on_backward_receipt(TimePoint now, Slot slot, Receipt::Kind kind);
   Receipt::Kind standing_of(const Query& query, Slot slot) const;
+  void leave_to_others(TimePoint now, Slot slot);
   void on_refused(TimePoint now, Slot slot);
   void close(Slot slot);
   void settle_floor(TimePoint now, HeadIndex head, Sequence floor);

@@ -1,7 +1,7 @@
 // Exactly once over all nodes and instances of a stage.
 //
-// Two applications of one id at a stage are allowed only where the first one's instance has died
-// (its progress is lost with it), or somebody said that it gives the micro-batch to another
+// Two applications of one id at a stage are allowed only where the first one's instance has died or
+// left (its progress is lost with it), or somebody said that it gives the micro-batch to another
 // although a holder may have applied it (written off).
 #include <algorithm>
 #include <map>
@@ -40,6 +40,8 @@ class SwarmOnceChecker : public SwarmChecker {
       const bool is_drawn =
           stage_of(host) == 0 && forward->keeps && forward->id.head.value() == instances_[host];
       if (is_drawn) drawn_.insert(forward->id);
+    } else if (const auto* phase = std::get_if<swarm::PhaseChanged>(&action)) {
+      if (phase->phase == swarm::Phase::kOver) live_.erase(instances_[host]);  // its weights leave
     } else if (const auto* said = std::get_if<swarm::PathReported>(&action)) {
       using Kind = swarm::PathReported::Kind;
       if (said->kind == Kind::kWrittenOff) ++stages_[said->stage.value()][said->id].written_off;
