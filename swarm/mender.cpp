@@ -250,6 +250,13 @@ void Mender::expire(TimePoint now, Slot slot) {
     return relay_.drop(now, slot, /*is_written_off=*/true, "nobody is left to close it");
   }
   const bool is_orphan = is_at_first && peers_.is_gone(giver);  // another head adopts it
+  // Floors close what heads drew themselves. What was adopted is closed by kApplied alone, which
+  // may have been lost with the holder before.
+  const bool is_adopted =
+      shared_.ledger[slot].id.head.value() != relay_.route(slot).path.holders.front().instance;
+  if (is_applied && is_adopted && peers_.is_gone(giver) && peers_.is_lease_over(now, giver)) {
+    return relay_.drop(now, slot, /*is_written_off=*/true, "nobody has asked for it again");
+  }
   if (is_applied || is_orphan || !peers_.is_lease_over(now, giver)) return;
   relay_.drop(now, slot, /*is_written_off=*/true, "its giver may have forgotten");
 }

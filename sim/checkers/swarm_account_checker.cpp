@@ -54,7 +54,9 @@ class SwarmAccountChecker : public SwarmChecker {
     if (said == nullptr || !facts.open.contains(said->id)) return;
     using Kind = swarm::PathReported::Kind;
     if (said->kind == Kind::kSuspended) facts.suspended.insert(said->id);
-    if (said->kind == Kind::kResumed || said->kind == Kind::kMended) {
+    if (said->kind == Kind::kHandedBack) facts.open.erase(said->id);  // closed on another path
+    if (said->kind == Kind::kHandedBack || said->kind == Kind::kResumed ||
+        said->kind == Kind::kMended) {
       facts.suspended.erase(said->id);
     }
   }

@@ -1,0 +1,147 @@
+// Swarms with replicas: the table of scenarios, random ones, and what they must be worth.
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <string>
+
+#include "sim/swarm_world.hpp"
+#include "tests/catch.hpp"
+
+namespace brigade::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using Kind = swarm::PathReported::Kind;
+
+constexpr std::uint64_t kSeeds = 2;
+constexpr std::uint64_t kRandomSeeds = 400;
+
+SwarmResult run_checked(const SwarmScenario& scenario, std::uint64_t seed) {
+  SwarmResult result = run(scenario, seed, {});
+  INFO(explain(scenario, seed, result));
+  REQUIRE_FALSE(result.violation);
+  return result;
+}
+
+TEST_CASE(
+    "every scenario of a swarm comes to rest with everything applied, and no checker objects") {
+  for (const SwarmScenario& scenario : swarm_scenarios()) {
+    for (std::uint64_t seed = 1; seed <= kSeeds; ++seed) run_checked(scenario, seed);
+  }
+}
+
+TEST_CASE("no random swarm violates anything, and together they reach every rare branch") {
+  SwarmBranches branches;
+  std::uint64_t events = 0;
+  for (std::uint64_t seed = 1; seed <= kRandomSeeds; ++seed) {
+    const SwarmResult result = run_checked(random_swarm_scenario(seed), seed);
+    branches.add(result.branches);
+    events += result.events;
+  }
+  std::string counts;
+  for (std::size_t i = 0; i < kSwarmBranches; ++i) {
+    const auto branch = static_cast<SwarmBranch>(i);
+    CAPTURE(to_string(branch));
+    CHECK(branches.of(branch) > 0);
+    counts += std::string(", ") + to_string(branch) + " " + std::to_string(branches.of(branch));
+  }
+  WARN(events << " events" << counts);
+}
+
+TEST_CASE("the same seed gives the same swarm") {
+  const SwarmScenario* scenario = find_swarm_scenario("swarm-restart");
+  REQUIRE(scenario != nullptr);
+  CHECK(run_checked(*scenario, 1).trace_hash == run_checked(*scenario, 1).trace_hash);
+  CHECK(run_checked(*scenario, 1).trace_hash != run_checked(*scenario, 2).trace_hash);
+}
+
+/// Micro-batches a second that heads apply between `from` and `to`.
+double rate(const SwarmResult& result, Duration from, Duration to) {
+  const auto count = std::count_if(result.steps.begin(), result.steps.end(), [&](const auto& step) {
+    return step.at >= TimePoint{} + from && step.at < TimePoint{} + to;
+  });
+  return static_cast<double>(count) / std::chrono::duration<double>(to - from).count();
+}
+
+/// Of the hosts that are alive: the least over the stages of what its replicas can do together.
+double capacity(const SwarmScenario& scenario, const std::vector<std::uint32_t>& dead) {
+  const DeviceModel& device = scenario.device;
+  const double one =
+      std::chrono::duration<double>(device.forward + device.backward + device.update).count();
+  double least = 1e9;
+  for (std::uint32_t stage = 0; stage < scenario.stages; ++stage) {
+    double sum = 0;
+    for (std::uint32_t replica = 0; replica < scenario.replicas; ++replica) {
+      const std::uint32_t host = stage * scenario.replicas + replica;
+      if (std::find(dead.begin(), dead.end(), host) != dead.end()) continue;
+      double factor = 1;
+      for (const auto& [slow, times] : scenario.slowness) {
+        if (slow == host) factor = times;
+      }
+      sum += 1 / (one * factor);
+    }
+    least = std::min(least, sum);
+  }
+  return least;
+}
+
+SwarmScenario endless(const char* name) {
+  SwarmScenario scenario = *find_swarm_scenario(name);
+  scenario.options.steps = 100'000;
+  scenario.faults.clear();
+  scenario.heals_at = seconds{60};
+  scenario.bound = Duration::zero();  // cut off there: the rate is what counts
+  return scenario;
+}
+
+TEST_CASE("replicas that differ by eight times do nine tenths of what they could") {
+  for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+    const SwarmScenario scenario = endless("swarm-unequal");
+    const SwarmResult result = run(scenario, seed, {});
+    const double most = capacity(scenario, {});
+    const double got = rate(result, seconds{20}, seconds{60});
+    CAPTURE(seed, most, got);
+    CHECK(got >= 0.9 * most);
+    if (seed == 1) WARN("unequal: " << got << " of " << most << " a second");
+  }
+}
+
+TEST_CASE("after nodes have died for good, those that are left do nine tenths of what they could") {
+  SwarmScenario scenario = endless("swarm-unequal");
+  scenario.faults = {{SwarmFault::Kind::kKill, seconds{5}, 4},
+                     {SwarmFault::Kind::kKill, seconds{6}, 12}};
+  const SwarmResult result = run(scenario, 1, {});
+  const double most = capacity(scenario, {4, 12});
+  const double got = rate(result, seconds{20}, seconds{60});
+  CAPTURE(most, got);
+  CHECK(got >= 0.9 * most);
+  WARN("two dead: " << got << " of " << most << " a second");
+}
+
+TEST_CASE("what a restarted tail or middle held is mended within a second of its return") {
+  for (const std::uint32_t victim : {2U, 4U}) {
+    SwarmScenario scenario = *find_swarm_scenario("swarm-calm");
+    scenario.faults = {{SwarmFault::Kind::kKill, seconds{4}, victim, 0, milliseconds{500}}};
+    scenario.heals_at = seconds{8};
+    const SwarmResult result = run_checked(scenario, 1);
+    std::uint32_t mended = 0;
+    std::map<MicrobatchId, TimePoint> waits;
+    for (const SwarmNote& note : result.notes) {
+      if (note.said.kind == Kind::kMended) waits[note.said.id] = note.at;
+    }
+    for (const SwarmStep& step : result.steps) {
+      const auto found = waits.find(step.id);
+      if (found == waits.end()) continue;
+      ++mended;
+      CHECK(found->second < TimePoint{} + seconds{4} + milliseconds{500} + seconds{1});
+      CHECK(step.at < TimePoint{} + seconds{4} + milliseconds{500} + milliseconds{1500});
+    }
+    CAPTURE(victim);
+    CHECK(mended > 0);
+    CHECK(result.written_off == 0);
+  }
+}
+
+}  // namespace
+}  // namespace brigade::sim
