@@ -29,8 +29,10 @@ inline constexpr std::uint64_t kMaxElapsedNs = 3'650 * kDayNs;  // of an epoch
 inline constexpr std::uint32_t kMaxInFlight = 4096;             // at one stage, all heads together
 inline constexpr std::uint32_t kMaxKeptGradients = 4096;  // applied, not yet acknowledged upstream
 inline constexpr std::uint32_t kMaxAppliedAhead = 4096;   // applied beyond the oldest that is not
-inline constexpr std::uint32_t kMaxOffers = 16;           // checkpoints named in one beacon
-inline constexpr std::uint32_t kMaxHeadsInSwarm = 256;    // of a line; accounts kept of replicas
+// With replicas one micro-batch may be suspended for minutes while its head goes on: 500 a second.
+inline constexpr std::uint32_t kMaxAppliedAheadReplicas = 65'536;
+inline constexpr std::uint32_t kMaxOffers = 16;         // checkpoints named in one beacon
+inline constexpr std::uint32_t kMaxHeadsInSwarm = 256;  // of a line; accounts kept of replicas
 inline constexpr std::uint32_t kMaxSuspended = 1024;  // of one head: they take no place in windows
 inline constexpr std::uint32_t kMaxGoneTold = 32;     // instances named in one beacon
 inline constexpr std::uint32_t kMaxGoneKnown = 1024;

@@ -20,8 +20,8 @@ void AppliedSet::insert(Sequence sequence) {
 
 void AppliedSet::settle_below(Sequence sequence) {
   if (sequence <= watermark_) return;
-  if (sequence.value() - watermark_.value() >= limits::kMaxAppliedAhead) {
-    ahead_ = {};
+  if (sequence.value() - watermark_.value() >= most_ahead_) {
+    std::fill(ahead_.begin(), ahead_.end(), 0);
     watermark_ = sequence;
   }
   for (; watermark_ < sequence; watermark_ = watermark_.next()) {

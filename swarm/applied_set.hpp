@@ -3,11 +3,11 @@
 // Rules
 // - A watermark and a bitmap above it: almost everything is applied in order, so memory is constant
 //   and a lookup is one bit. What is lost on the way and comes later fills a gap.
-// - Bound: limits::kMaxAppliedAhead above the watermark. Who would go beyond is refused (kBusy)
+// - Bound: limits::kMaxAppliedAhead above the watermark (or what the owner says). Who would go
+// beyond is refused (kBusy)
 //   and the head draws nothing beyond, since a checkpoint needs the oldest gap to close.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <vector>
 
@@ -18,12 +18,14 @@ namespace brigade::swarm {
 
 class AppliedSet {
  public:
+  explicit AppliedSet(std::uint32_t most_ahead = limits::kMaxAppliedAhead)
+      : most_ahead_(most_ahead), ahead_(most_ahead / kWordBits) {}
+
   /// The oldest that is not applied: all below are.
   Sequence watermark() const { return watermark_; }
   bool contains(Sequence sequence) const;
   bool has_room_for(Sequence sequence) const {
-    return sequence.value() - watermark_.value() < limits::kMaxAppliedAhead ||
-           sequence < watermark_;
+    return sequence.value() - watermark_.value() < most_ahead_ || sequence < watermark_;
   }
   /// Once each, and only where there is room: both are checked.
   void insert(Sequence sequence);
@@ -34,17 +36,17 @@ class AppliedSet {
 
  private:
   static constexpr std::uint32_t kWordBits = 64;
-  static_assert(limits::kMaxAppliedAhead % kWordBits == 0);
+  static_assert(limits::kMaxAppliedAhead % kWordBits == 0 &&
+                limits::kMaxAppliedAheadReplicas % kWordBits == 0);
 
   void pass_applied();  // the watermark, over what is applied above it
   std::uint64_t bit(Sequence sequence) const { return 1ULL << (sequence.value() % kWordBits); }
-  std::size_t word(Sequence sequence) const {
-    return sequence.value() % limits::kMaxAppliedAhead / kWordBits;
-  }
+  std::size_t word(Sequence sequence) const { return sequence.value() % most_ahead_ / kWordBits; }
 
   Sequence watermark_;
   Sequence end_;  // above the highest applied
-  std::array<std::uint64_t, limits::kMaxAppliedAhead / kWordBits> ahead_{};
+  std::uint32_t most_ahead_;
+  std::vector<std::uint64_t> ahead_;
 };
 
 }  // namespace brigade::swarm

@@ -12,6 +12,7 @@ Draw::Draw(const Options& options)
       window_(options.window),
       accumulate_(options.accumulate),
       stages_(options.stages),
+      most_ahead_(most_applied_ahead(options)),
       steps_(options.steps) {}
 
 void Draw::restart(std::uint64_t from_position) {
@@ -38,7 +39,7 @@ Draw::Decision Draw::decide(const View& view) const {
   if (!has_steps_left()) return {false, "the line to run empty: all steps are drawn"};
   if (view.is_stopping) return {false, "the line to run empty: asked to stop"};
   if (view.is_evaluating_first) return {false, "an evaluation, which comes first"};
-  if (next_ - view.watermark >= limits::kMaxAppliedAhead) {
+  if (next_ - view.watermark >= most_ahead_) {
     return {false, "the oldest micro-batch, which is far behind the newest"};
   }
   if (is_synchronous(schedule_)) {

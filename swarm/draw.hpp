@@ -63,6 +63,7 @@ class Draw {
   std::uint32_t window_;
   std::uint32_t accumulate_;
   std::uint32_t stages_;
+  std::uint32_t most_ahead_;
   std::uint64_t steps_;
   std::uint64_t from_position_ = 0;
   std::uint64_t next_ = 0;       // sequence of the next draw

@@ -148,7 +148,7 @@ AppliedSet& Ledger::account(HeadIndex head) {
   // Only replicas get there, whose heads are as many as starts of head nodes: the one that was met
   // first is long gone.
   if (heads_.size() >= limits::kMaxHeadsInSwarm) heads_.erase(heads_.begin());
-  return heads_.emplace_back(HeadAccount{head, {}}).applied;
+  return heads_.emplace_back(HeadAccount{head, AppliedSet(most_ahead_)}).applied;
 }
 
 std::vector<Sequence> Ledger::applied_from(Sequence first) const {

@@ -19,6 +19,7 @@
 #include <vector>
 
 #include "base/ids.hpp"
+#include "base/limits.hpp"
 #include "swarm/applied_set.hpp"
 #include "swarm/hop.hpp"
 #include "swarm/message.hpp"
@@ -82,6 +83,8 @@ class Ledger {
     Slot slot;  // with kOpen
   };
 
+  explicit Ledger(std::uint32_t most_ahead = limits::kMaxAppliedAhead) : most_ahead_(most_ahead) {}
+
   Lookup look_up(const MicrobatchId& id) const;
   Slot open(const MicrobatchId& id, const Group& group);
   /// To the next life; kBackwarding → kApplied is what counts as applied.
@@ -118,6 +121,7 @@ class Ledger {
   void free_slot(Slot slot);
   void check_conserved() const;
 
+  std::uint32_t most_ahead_;  // of each head (AppliedSet)
   std::vector<Entry> entries_;
   std::vector<Slot> free_;
   boost::unordered_flat_map<MicrobatchId, Slot, std::hash<MicrobatchId>> index_;

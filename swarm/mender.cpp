@@ -254,7 +254,9 @@ void Mender::expire(TimePoint now, Slot slot) {
   // may have been lost with the holder before.
   const bool is_adopted =
       shared_.ledger[slot].id.head.value() != relay_.route(slot).path.holders.front().instance;
-  if (is_applied && is_adopted && peers_.is_gone(giver) && peers_.is_lease_over(now, giver)) {
+  const bool is_lost = (peers_.is_gone(giver) && peers_.is_lease_over(now, giver)) ||
+                       peers_.is_forgotten(now, giver);
+  if (is_applied && is_adopted && is_lost) {
     return relay_.drop(now, slot, /*is_written_off=*/true, "nobody has asked for it again");
   }
   if (is_applied || is_orphan || !peers_.is_lease_over(now, giver)) return;

@@ -84,4 +84,9 @@ struct Options {
   Duration beacon_interval = std::chrono::milliseconds{500};
 };
 
+/// How far beyond the oldest that is not applied a head may draw.
+constexpr std::uint32_t most_applied_ahead(const Options& options) {
+  return options.has_replicas ? limits::kMaxAppliedAheadReplicas : limits::kMaxAppliedAhead;
+}
+
 }  // namespace brigade::swarm

@@ -145,7 +145,7 @@ void Relay::on(TimePoint now, const NodeId& from, const Backward& message) {
   const bool is_done =
       standing == Standing::kApplied || message.id.kind == MicrobatchId::Kind::kEval;
   if (is_done) ++duplicates_;
-  const Kind done = spent_.contains(message.id) ? Kind::kReceived : Kind::kApplied;
+  const Kind done = spent_.contains(message.id) ? Kind::kSpent : Kind::kApplied;
   answer(from, message.id, Direction::kBackward, message.attempt, is_done ? done : Kind::kMissing);
 }
 
@@ -254,6 +254,8 @@ void Relay::on_backward_receipt(TimePoint now, Slot slot, Kind kind) {
   switch (kind) {
     case Kind::kApplied:
       return close(slot);
+    case Kind::kSpent:  // were it wanted on another path, it would have another holder before
+      return drop(now, slot, /*is_written_off=*/true, "the holder before has given it up");
     case Kind::kReceived:
       if (hop.state != Hop::State::kHeld) hop.patience = 0;
       hop.state = Hop::State::kHeld;
@@ -264,7 +266,6 @@ void Relay::on_backward_receipt(TimePoint now, Slot slot, Kind kind) {
       }
       [[fallthrough]];  // it does not know the micro-batch (yet)
     case Kind::kBusy:
-    case Kind::kSpent:
     case Kind::kRejected:
       hop.state = Hop::State::kPaused;
       wait(slot, now + pauses_.for_receipt(hop.patience));
@@ -294,8 +295,7 @@ void Relay::on(TimePoint now, const NodeId& from, const Query& query) {
   const bool is_train = query.id.kind == MicrobatchId::Kind::kTrain;
   Kind kind = Kind::kMissing;
   if (standing == Standing::kApplied) {
-    const bool is_spent = spent_.contains(query.id);  // not closed: who has it is to keep it
-    kind = !is_spent ? Kind::kApplied : is_forward ? Kind::kSpent : Kind::kReceived;
+    kind = spent_.contains(query.id) ? Kind::kSpent : Kind::kApplied;
   } else if (!is_train && !is_forward) {
     kind = Kind::kApplied;
   }

@@ -14,7 +14,10 @@ namespace brigade::swarm {
 
 struct Shared {
   explicit Shared(const Options& chosen)
-      : options(chosen), tasks(chosen), router(chosen.stage, chosen.stages) {}
+      : options(chosen),
+        ledger(most_applied_ahead(chosen)),
+        tasks(chosen),
+        router(chosen.stage, chosen.stages) {}
 
   bool is_head() const { return options.stage.value() == 0; }
   bool is_tail() const { return options.stage.value() + 1 == options.stages; }

@@ -2,7 +2,8 @@
 //
 // Two applications of one id at a stage are allowed only where the first one's instance has died or
 // left (its progress is lost with it), or somebody said that it gives the micro-batch to another
-// although a holder may have applied it (written off).
+// although a holder may have applied it (written off). After that word of its giver a holder must
+// not apply what it was given before: it was out of contact for so long that it has dropped it.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -40,11 +41,18 @@ class SwarmOnceChecker : public SwarmChecker {
       const bool is_drawn =
           stage_of(host) == 0 && forward->keeps && forward->id.head.value() == instances_[host];
       if (is_drawn) drawn_.insert(forward->id);
+      if (forward->keeps) begin(host, forward->id);
+    } else if (const auto* backward = std::get_if<swarm::RunBackward>(&action)) {
+      check_backward(host, backward->id);
     } else if (const auto* phase = std::get_if<swarm::PhaseChanged>(&action)) {
       if (phase->phase == swarm::Phase::kOver) live_.erase(instances_[host]);  // its weights leave
     } else if (const auto* said = std::get_if<swarm::PathReported>(&action)) {
       using Kind = swarm::PathReported::Kind;
-      if (said->kind == Kind::kWrittenOff) ++stages_[said->stage.value()][said->id].written_off;
+      if (said->kind == Kind::kWrittenOff) {
+        Facts& facts = stages_[said->stage.value()][said->id];
+        ++facts.written_off;
+        if (stage_of(host) + 1 == said->stage.value()) ++facts.words;
+      }
       if (said->kind == Kind::kAdopted) adopted_[said->id].insert(instances_[host]);
       if (said->kind == Kind::kWrittenOff && stage_of(host) == 0 && said->stage.value() == 0) {
         adopted_[said->id].erase(instances_[host]);
@@ -75,8 +83,22 @@ class SwarmOnceChecker : public SwarmChecker {
   struct Facts {
     std::vector<Applier> appliers;
     std::uint32_t written_off = 0;
+    std::uint32_t words = 0;                       // of them, of givers
+    std::map<std::uint64_t, std::uint32_t> begun;  // instance: words when it forwarded last
     std::string suspicious;  // unless it is written off, at the latest at the end
   };
+
+  void begin(std::uint32_t host, const MicrobatchId& id) {
+    Facts& facts = stages_[stage_of(host)][id];
+    facts.begun[instances_[host]] = facts.words;
+  }
+
+  void check_backward(std::uint32_t host, const MicrobatchId& id) {
+    const Facts& facts = stages_[stage_of(host)][id];
+    const auto begun = facts.begun.find(instances_[host]);
+    if (begun == facts.begun.end() || begun->second == facts.words) return;
+    report(host, to_string(id) + " is applied after its giver gave it to another");
+  }
 
   void check(std::uint32_t host, const MicrobatchId& id) {
     Facts& facts = stages_[stage_of(host)][id];

@@ -2,10 +2,12 @@
 // nothing in the same copy while no fault is active.
 #include <planted.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <optional>
 #include <string>
 
+#include "sim/swarm_world.hpp"
 #include "sim/world.hpp"
 #include "tests/catch.hpp"
 
@@ -23,7 +25,7 @@ struct Finding {
 
 /// The first violation, in the standard scenarios and then in random ones, by one of `checkers`;
 /// by any where `checkers` is empty.
-std::optional<Finding> find_violation(const std::string& checkers) {
+std::optional<Finding> find_in_lines(const std::string& checkers) {
   const auto probe = [&](const Scenario& scenario, std::uint64_t seed) -> std::optional<Finding> {
     RunOptions options;
     options.most_events = 500'000;
@@ -43,6 +45,39 @@ std::optional<Finding> find_violation(const std::string& checkers) {
     if (auto found = probe(random_scenario(seed), seed)) return found;
   }
   return std::nullopt;
+}
+
+/// The same in swarms with replicas.
+std::optional<Finding> find_in_swarms(const std::string& checkers) {
+  const auto probe = [&](const SwarmScenario& scenario,
+                         std::uint64_t seed) -> std::optional<Finding> {
+    RunOptions options;
+    options.most_events = 300'000;
+    SwarmScenario hasty = scenario;  // what never comes to rest is not waited for
+    hasty.options.steps = std::min<std::uint64_t>(hasty.options.steps, 400);
+    hasty.bound = 4 * hasty.options.forget_after + std::chrono::minutes{1};
+    const SwarmResult result = run(hasty, seed, options);
+    if (!result.violation) return std::nullopt;
+    const bool counts =
+        checkers.empty() || checkers.find(result.violation->checker) != std::string::npos;
+    return counts ? std::optional{Finding{scenario.name, seed, *result.violation}} : std::nullopt;
+  };
+  for (const SwarmScenario& scenario : swarm_scenarios()) {
+    if (auto found = probe(scenario, 1)) return found;
+  }
+  for (std::uint64_t seed = 1; seed <= kRandomSeeds; ++seed) {
+    if (auto found = probe(random_swarm_scenario(seed), seed)) return found;
+  }
+  return std::nullopt;
+}
+
+/// Of a fault that only swarms with replicas can show, `checkers` begins so.
+constexpr const char* kSwarm = "swarm:";
+
+std::optional<Finding> find_violation(const std::string& checkers) {
+  if (checkers.starts_with(kSwarm)) return find_in_swarms(checkers);
+  auto found = find_in_lines(checkers);
+  return found || !checkers.empty() ? found : find_in_swarms(checkers);
 }
 
 TEST_CASE("nothing is found in the copy of the core while no fault is active") {
