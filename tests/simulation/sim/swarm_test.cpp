@@ -15,7 +15,7 @@ using std::chrono::seconds;
 using Kind = swarm::PathReported::Kind;
 
 constexpr std::uint64_t kSeeds = 2;
-constexpr std::uint64_t kRandomSeeds = 400;
+constexpr std::uint64_t kRandomSeeds = 300;
 
 SwarmResult run_checked(const SwarmScenario& scenario, std::uint64_t seed) {
   SwarmResult result = run(scenario, seed, {});

@@ -29,4 +29,18 @@ TEST_CASE("there is room for a fixed span above the watermark, wherever it is") 
   CHECK_FALSE(set.contains(Sequence{limits::kMaxAppliedAhead}));
 }
 
+TEST_CASE("what is settled from outside counts as applied, and what lies above it goes on") {
+  AppliedSet set;
+  set.insert(Sequence{7});
+  set.settle_below(Sequence{7});
+  CHECK(set.watermark() == Sequence{8});
+  CHECK(set.contains(Sequence{3}));
+  set.settle_below(Sequence{5});
+  CHECK(set.watermark() == Sequence{8});
+  const Sequence far{10ULL * limits::kMaxAppliedAhead};
+  set.settle_below(far);
+  CHECK(set.watermark() == far);
+  CHECK_FALSE(set.contains(far));
+}
+
 }  // namespace brigade::swarm

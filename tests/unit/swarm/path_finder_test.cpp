@@ -1,0 +1,96 @@
+#include "swarm/path_finder.hpp"
+
+#include <chrono>
+#include <map>
+
+#include "tests/catch.hpp"
+#include "tests/unit/swarm/line_rig.hpp"
+
+namespace brigade::swarm {
+namespace {
+
+using std::chrono::milliseconds;
+
+/// Stage 1 of 3, before tails that are told apart by number.
+struct Rig {
+  Options options = [] {
+    Options chosen;
+    chosen.stage = StageIndex{1};
+    chosen.stages = 3;
+    chosen.instance = 1;
+    return chosen;
+  }();
+  TimePoint now{std::chrono::seconds{10}};
+  PeerBook book{options, now};
+  PathFinder finder{options, book};
+
+  static Holder tail(std::uint32_t number) { return {test::node_id(number), 100ULL + number}; }
+  void tell(std::uint32_t number, Duration pace, std::uint32_t queue = 0, bool is_ready = true) {
+    if (book.find(tail(number).node) == nullptr) book.on_up(now, tail(number), StageIndex{2});
+    NodeBeacon beacon;
+    beacon.is_ready = is_ready;
+    beacon.offer = {{tail(number)}, queue, pace};
+    book.on_beacon(now, tail(number).node, beacon);
+  }
+  std::map<std::uint64_t, int> use(int times) {
+    std::map<std::uint64_t, int> used;
+    for (int i = 0; i < times; ++i) {
+      const auto choice = finder.choose(now);
+      REQUIRE(choice.path.size() == 1);
+      ++used[choice.path.front().instance];
+      finder.on_used(now, choice.path.front());
+    }
+    return used;
+  }
+};
+
+TEST_CASE("replicas are used in proportion to their speeds") {
+  Rig rig;
+  rig.tell(11, milliseconds{10});
+  rig.tell(12, milliseconds{20});
+  rig.tell(13, milliseconds{80});
+  const auto used = rig.use(1300);
+  CHECK(used.at(111) == Approx(800).margin(120));
+  CHECK(used.at(112) == Approx(400).margin(60));
+  CHECK(used.at(113) < 150);
+  CHECK(used.at(113) > 30);
+}
+
+TEST_CASE("a suggestion that is used three times before the next is made up for") {
+  Rig rig;
+  rig.tell(11, milliseconds{10});
+  rig.tell(12, milliseconds{10});
+  std::map<std::uint64_t, int> used;
+  for (int i = 0; i < 100; ++i) {
+    const Holder next = rig.finder.choose(rig.now).path.front();
+    for (int k = 0; k < 3; ++k) rig.finder.on_used(rig.now, next);
+    used[next.instance] += 3;
+  }
+  CHECK(used.at(111) == used.at(112));
+}
+
+TEST_CASE("a long backlog costs a replica its share") {
+  Rig rig;
+  rig.tell(11, milliseconds{10}, 40);
+  rig.tell(12, milliseconds{10}, 0);
+  const auto used = rig.use(100);
+  CHECK(used.at(112) > 2 * used.at(111));
+}
+
+TEST_CASE("who is not ready, refuses or is excepted is not chosen, and the choice says why") {
+  Rig rig;
+  CHECK(std::string(rig.finder.choose(rig.now).reason).find("no replica") == 0);
+  rig.tell(11, milliseconds{10}, 0, /*is_ready=*/false);
+  CHECK(rig.finder.choose(rig.now).path.empty());
+  rig.tell(12, milliseconds{10});
+  CHECK(std::string(rig.finder.choose(rig.now).reason).find("the only replica") == 0);
+  CHECK(rig.finder.choose(rig.now, Rig::tail(12).instance).path.empty());
+  rig.finder.on_refused(rig.now, Rig::tail(12));
+  CHECK(rig.finder.choose(rig.now).path.empty());
+  CHECK_FALSE(rig.finder.choose(rig.now + std::chrono::seconds{5}).path.empty());
+  rig.finder.on_taken(Rig::tail(12));
+  CHECK_FALSE(rig.finder.choose(rig.now).path.empty());
+}
+
+}  // namespace
+}  // namespace brigade::swarm
