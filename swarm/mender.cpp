@@ -235,7 +235,7 @@ void Mender::expire(TimePoint now, Slot slot) {
         !peers_.is_lease_over(now, relay_.holder_after(slot))) {
       return;
     }
-    return relay_.drop(now, slot, /*is_written_off=*/true, "who gave it may have forgotten");
+    return relay_.drop(slot, /*is_written_off=*/true, "who gave it may have forgotten");
   }
   const Holder& giver = relay_.holder_before(slot);
   if (!shared_.ledger[slot].is_train()) {  // its head evaluates again, or is lost
@@ -243,11 +243,11 @@ void Mender::expire(TimePoint now, Slot slot) {
     const bool is_lost =
         peers_.is_gone(head) || (shared_.options.stage > StageIndex{1} && is_silent(now, head));
     if (!is_lost && !peers_.is_lease_over(now, giver)) return;
-    return relay_.drop(now, slot, /*is_written_off=*/false, "nobody waits for this evaluation");
+    return relay_.drop(slot, /*is_written_off=*/false, "nobody waits for this evaluation");
   }
   const bool is_at_first = shared_.options.stage == StageIndex{1};
   if (!is_at_first && is_silent(now, relay_.route(slot).path.holders.front())) {
-    return relay_.drop(now, slot, /*is_written_off=*/true, "nobody is left to close it");
+    return relay_.drop(slot, /*is_written_off=*/true, "nobody is left to close it");
   }
   const bool is_orphan = is_at_first && peers_.is_gone(giver);  // another head adopts it
   // Floors close what heads drew themselves. What was adopted is closed by kApplied alone, which
@@ -257,10 +257,10 @@ void Mender::expire(TimePoint now, Slot slot) {
   const bool is_lost = (peers_.is_gone(giver) && peers_.is_lease_over(now, giver)) ||
                        peers_.is_forgotten(now, giver);
   if (is_applied && is_adopted && is_lost) {
-    return relay_.drop(now, slot, /*is_written_off=*/true, "nobody has asked for it again");
+    return relay_.drop(slot, /*is_written_off=*/true, "nobody has asked for it again");
   }
   if (is_applied || is_orphan || !peers_.is_lease_over(now, giver)) return;
-  relay_.drop(now, slot, /*is_written_off=*/true, "its giver may have forgotten");
+  relay_.drop(slot, /*is_written_off=*/true, "its giver may have forgotten");
 }
 
 /// Nothing was heard of a head for so long that nobody will close what it drew or adopted, and

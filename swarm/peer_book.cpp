@@ -19,7 +19,7 @@ PeerBook::PeerBook(const Options& options, TimePoint now)
 
 bool PeerBook::on_up(TimePoint now, const Holder& holder, StageIndex stage) {
   const auto found = peers_.find(holder.node);
-  if (found == peers_.end() && peers_.size() >= limits::kMaxLinks) return false;
+  if (found == peers_.end() && peers_.size() >= limits::kMaxLinks && !make_room(now)) return false;
   const bool is_other = found != peers_.end() && found->second.holder != holder;
   if (is_other) lose(now, found->second.holder.instance);
   Peer& peer = peers_[holder.node];
@@ -33,6 +33,23 @@ bool PeerBook::on_up(TimePoint now, const Holder& holder, StageIndex stage) {
   watched_.erase(holder.instance);
   set_live(peer, true);
   return true;
+}
+
+/// Of those that may be forgotten anyway.
+bool PeerBook::make_room(TimePoint now) {
+  for (auto peer = peers_.begin(); peer != peers_.end(); ++peer) {
+    const bool is_old = now - peer->second.heard_at > options_.forget_after;
+    if (peer->second.is_linked || !is_old) continue;
+    peers_.erase(peer);
+    return true;
+  }
+  return false;
+}
+
+/// Since when a holder that was never met is waited for.
+TimePoint PeerBook::watched_since(TimePoint now, const Holder& holder) {
+  if (watched_.size() >= limits::kMaxGoneKnown) watched_.erase(watched_.begin());
+  return watched_.try_emplace(holder.instance, now).first->second;
 }
 
 void PeerBook::on_down(const NodeId& node) {
@@ -130,9 +147,7 @@ bool PeerBook::is_forgotten(TimePoint now, const Holder& holder) {
   if (peer != nullptr && peer->holder == holder) {
     return !peer->is_live && now - peer->heard_at >= options_.forget_after;
   }
-  if (watched_.size() >= limits::kMaxGoneKnown) watched_.erase(watched_.begin());
-  const auto [watch, is_new] = watched_.try_emplace(holder.instance, now);
-  return now - watch->second >= options_.forget_after;
+  return now - watched_since(now, holder) >= options_.forget_after;
 }
 
 bool PeerBook::is_lease_over(TimePoint now, const Holder& holder) {
@@ -141,8 +156,7 @@ bool PeerBook::is_lease_over(TimePoint now, const Holder& holder) {
   if (peer != nullptr && peer->holder == holder) return now - peer->leased_at >= lasts;
   const auto gone = gone_.find(holder.instance);
   if (gone != gone_.end()) return now - gone->second >= lasts;
-  const auto [watch, is_new] = watched_.try_emplace(holder.instance, now);
-  return now - watch->second >= lasts;
+  return now - watched_since(now, holder) >= lasts;
 }
 
 void PeerBook::fill(TimePoint now, const NodeId& to, NodeBeacon& beacon) const {

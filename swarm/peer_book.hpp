@@ -71,6 +71,8 @@ class PeerBook {
   bool take_change();
 
  private:
+  bool make_room(TimePoint now);
+  TimePoint watched_since(TimePoint now, const Holder& holder);
   void set_live(Peer& peer, bool is_live);
 
   Options options_;

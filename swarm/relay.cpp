@@ -203,7 +203,7 @@ void Relay::on_forward_receipt(TimePoint now, Slot slot, Kind kind) {
   Hop& hop = entry.hop;
   switch (kind) {
     case Kind::kApplied:
-      return leave_to_others(now, slot);
+      return leave_to_others(slot);
     case Kind::kReceived:
       shared_.actions.release(entry.outgoing);
       route.is_sent = route.was_held = true;
@@ -230,9 +230,9 @@ void Relay::on_forward_receipt(TimePoint now, Slot slot, Kind kind) {
 }
 
 /// Another head, or another giver, has brought it to its end.
-void Relay::leave_to_others(TimePoint now, Slot slot) {
+void Relay::leave_to_others(Slot slot) {
   const MicrobatchId id = shared_.ledger[slot].id;
-  drop(now, slot, /*is_written_off=*/false, "closed on another path");
+  drop(slot, /*is_written_off=*/false, "closed on another path");
   shared_.ledger.note_closed(id);
 }
 
@@ -255,7 +255,7 @@ void Relay::on_backward_receipt(TimePoint now, Slot slot, Kind kind) {
     case Kind::kApplied:
       return close(slot);
     case Kind::kSpent:  // were it wanted on another path, it would have another holder before
-      return drop(now, slot, /*is_written_off=*/true, "the holder before has given it up");
+      return drop(slot, /*is_written_off=*/true, "the holder before has given it up");
     case Kind::kReceived:
       if (hop.state != Hop::State::kHeld) hop.patience = 0;
       hop.state = Hop::State::kHeld;
@@ -362,7 +362,7 @@ void Relay::reject(TimePoint now, Slot slot, Direction direction) {
   }
   if (is_forward) {  // as if it had never come
     shared_.ledger.move(slot, Life::kForwarded);
-    return drop(now, slot, /*is_written_off=*/false, "its input did not decode");
+    return drop(slot, /*is_written_off=*/false, "its input did not decode");
   }
   shared_.actions.release(entry.gradient);
   entry.has_answer = false;
@@ -383,7 +383,7 @@ void Relay::close(Slot slot) {
   shared_.ledger.close(slot);
 }
 
-void Relay::drop(TimePoint now, Slot slot, bool is_written_off, const char* reason) {
+void Relay::drop(Slot slot, bool is_written_off, const char* reason) {
   Entry& entry = shared_.ledger[slot];
   Route& route = routes_[slot];
   if (entry.life == Life::kForwarding || entry.life == Life::kBackwarding) {
@@ -392,6 +392,8 @@ void Relay::drop(TimePoint now, Slot slot, bool is_written_off, const char* reas
     return;
   }
   const bool is_applied = entry.life == Life::kApplied;  // another may be on the newest path
+  const bool can_remember = spent_.size() < limits::kMaxRefusals || !entry.is_train();
+  if (is_applied && !can_remember && !is_finished_) return;  // else it would pass for closed
   is_written_off = is_written_off || (is_applied && !is_finished_);
   if (entry.is_train()) {
     report(slot, is_written_off ? PathReported::Kind::kWrittenOff : PathReported::Kind::kHandedBack,
@@ -400,7 +402,7 @@ void Relay::drop(TimePoint now, Slot slot, bool is_written_off, const char* reas
   }
   settle_hop(slot);
   if (entry.life == Life::kApplied) {
-    if (entry.is_train() && spent_.size() < limits::kMaxRefusals) spent_.insert(entry.id);
+    if (entry.is_train()) spent_.insert(entry.id);
     return shared_.ledger.close(slot);
   }
   if (entry.life == Life::kForwardQueued) shared_.tasks.remove_forward(slot);
@@ -412,36 +414,35 @@ void Relay::drop(TimePoint now, Slot slot, bool is_written_off, const char* reas
     shared_.actions.push(Forget{entry.id});
   }
   shared_.ledger.forget(slot);
-  static_cast<void>(now);
 }
 
-void Relay::drop_abandoned(TimePoint now) {
+void Relay::drop_abandoned() {
   std::vector<Slot> slots = std::move(abandoned_);
   abandoned_.clear();
   for (const Slot slot : slots) {
     if (!shared_.ledger[slot].is_open || !routes_[slot].is_abandoned) continue;
     const bool was_written_off = routes_[slot].is_written_off;
     routes_[slot].is_abandoned = false;  // it is again, if the engine still has it
-    drop(now, slot, was_written_off, "given up while it was being computed");
+    drop(slot, was_written_off, "given up while it was being computed");
   }
 }
 
 void Relay::note_floor(TimePoint now, HeadIndex head, Sequence floor) {
   const auto [known, is_new] = floors_.try_emplace(head, HeardFloor{floor, now});
-  if (is_new) return settle_floor(now, head, floor);
+  if (is_new) return settle_floor(head, floor);
   known->second.floor = std::max(known->second.floor, floor);
   known->second.at = now;
 }
 
-void Relay::settle_floors(TimePoint now) {
-  for (const auto& [head, heard] : floors_) settle_floor(now, head, heard.floor);
+void Relay::settle_floors() {
+  for (const auto& [head, heard] : floors_) settle_floor(head, heard.floor);
   if (floors_.size() <= limits::kMaxHeadsInSwarm) return;
   const auto oldest = std::min_element(floors_.begin(), floors_.end(),
                                        [](auto& a, auto& b) { return a.second.at < b.second.at; });
   floors_.erase(oldest);
 }
 
-void Relay::settle_floor(TimePoint now, HeadIndex head, Sequence floor) {
+void Relay::settle_floor(HeadIndex head, Sequence floor) {
   if (shared_.is_head() && head == shared_.options.head) return;  // it says so itself
   const auto& entries = shared_.ledger.entries();
   Sequence open = floor;
@@ -453,7 +454,7 @@ void Relay::settle_floor(TimePoint now, HeadIndex head, Sequence floor) {
     if (entry.life == Life::kApplied && !routes_[slot].is_abandoned) {
       close(slot);
     } else {
-      drop(now, slot, /*is_written_off=*/false, "closed at its head");
+      drop(slot, /*is_written_off=*/false, "closed at its head");
     }
     if (entries[slot].is_open) open = std::min(open, entries[slot].id.sequence);
   }
@@ -461,11 +462,11 @@ void Relay::settle_floor(TimePoint now, HeadIndex head, Sequence floor) {
   std::erase_if(spent_, [&](const auto& id) { return id.head == head && id.sequence < open; });
 }
 
-void Relay::finish(TimePoint now) {
+void Relay::finish() {
   is_finished_ = true;
   const auto& entries = shared_.ledger.entries();
   for (Slot slot = 0; slot < entries.size(); ++slot) {
-    if (entries[slot].is_open) drop(now, slot, /*is_written_off=*/false, "this node leaves");
+    if (entries[slot].is_open) drop(slot, /*is_written_off=*/false, "this node leaves");
   }
 }
 

@@ -87,13 +87,13 @@ class Relay : public Outbox {
   /// The holder that is owed something is live (again).
   void resume(TimePoint now, Slot slot);
   /// Lets go of the entry, at once or when the engine does.
-  void drop(TimePoint now, Slot slot, bool is_written_off, const char* reason);
-  void drop_abandoned(TimePoint now);
+  void drop(Slot slot, bool is_written_off, const char* reason);
+  void drop_abandoned();
   void note_floor(TimePoint now, HeadIndex head, Sequence floor);
   /// Lets go of what heads have closed.
-  void settle_floors(TimePoint now);
+  void settle_floors();
   /// Everything: this node leaves.
-  void finish(TimePoint now);
+  void finish();
   void report(Slot slot, PathReported::Kind kind, StageIndex stage, const char* reason);
 
   /// Since the last call something could not be given to whom it was for.
@@ -132,10 +132,10 @@ class Relay : public Outbox {
   void on_forward_receipt(TimePoint now, Slot slot, Receipt::Kind kind);
   void on_backward_receipt(TimePoint now, Slot slot, Receipt::Kind kind);
   Receipt::Kind standing_of(const Query& query, Slot slot) const;
-  void leave_to_others(TimePoint now, Slot slot);
+  void leave_to_others(Slot slot);
   void on_refused(TimePoint now, Slot slot);
   void close(Slot slot);
-  void settle_floor(TimePoint now, HeadIndex head, Sequence floor);
+  void settle_floor(HeadIndex head, Sequence floor);
 
   const Holder& target(Slot slot) const;
   void wait(Slot slot, TimePoint due);

@@ -157,10 +157,10 @@ class ReplicaCore : public Core {
 
 void ReplicaCore::settle(TimePoint now) {
   note_load(now);
-  relay_.drop_abandoned(now);
+  relay_.drop_abandoned();
   relay_.on_time(now);
   const bool is_time = now >= next_beacon_;
-  if (is_time) relay_.settle_floors(now);
+  if (is_time) relay_.settle_floors();
   const bool has_changed = peers_.take_change();
   if (has_changed || is_time || relay_.take_trouble()) mender_.tend(now);
   has_news_ = has_news_ || has_changed;
@@ -242,7 +242,7 @@ void ReplicaCore::leave_if_done(TimePoint now) {
   workbench_.wind_up();
   if (!is_late && !workbench_.is_at_cut() && workbench_.is_restored()) return;
   over_ = is_empty ? "drained" : "the time to stop is up: what it holds is given to others";
-  relay_.finish(now);
+  relay_.finish();
   has_news_ = true;
 }
 

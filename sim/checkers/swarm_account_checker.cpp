@@ -2,9 +2,11 @@
 //
 // taken = applied + in flight + handed back, and what status() says is applied is what its device
 // has done; a head has at most `window` micro-batches of its own in flight that are not suspended;
-// a node has at most `most_in_flight`; one compute task at a time.
+// a node has at most `most_in_flight`; one compute task at a time;
+// nobody blames an honest node.
 #include <set>
 #include <string>
+#include <string_view>
 #include <variant>
 
 #include "base/limits.hpp"
@@ -50,6 +52,10 @@ class SwarmAccountChecker : public SwarmChecker {
     const bool is_own = forward != nullptr && forward->keeps && stage_of(index) == 0 &&
                         forward->id.head.value() == facts.instance;
     if (is_own && facts.open.insert(forward->id).second) check_window(index);
+    const auto* blamed = std::get_if<swarm::Misbehaved>(&action);
+    if (blamed != nullptr && std::string_view(blamed->what) != "bytes that make no sense") {
+      report(index, std::string("blames an honest node: ") + blamed->what);
+    }
     const auto* said = std::get_if<swarm::PathReported>(&action);
     if (said == nullptr || !facts.open.contains(said->id)) return;
     using Kind = swarm::PathReported::Kind;
