@@ -36,7 +36,14 @@ void Mender::tend_forward(TimePoint now, Slot slot) {
   const Route& route = relay_.route(slot);
   const Holder next = relay_.holder_after(slot);
   if (peers_.is_gone(next)) return replan(now, slot, "the next holder is lost");
-  if (route.is_refused) return replan(now, slot, "the next holder refused it");
+  if (route.is_refused) {
+    replan(now, slot, "the next holder refused it");
+    const bool waits = route.is_refused && !route.is_replanning;  // nobody else: it is tried again
+    if (waits && peers_.is_live(next) && shared_.ledger[slot].hop.due == kNever) {
+      relay_.resume(now, slot);
+    }
+    return;
+  }
   if (peers_.is_live(next)) return resume(now, slot);
   if (!relay_.may_hold_next(slot)) {
     return replan(now, slot, "the next holder is out of contact, and never got it");
@@ -95,6 +102,7 @@ void Mender::replan(TimePoint now, Slot slot, const char* reason) {
   PathFinder::Choice choice = finder_.choose(now, old.instance);
   if (choice.path.empty()) {
     // Nobody else: what refuses is tried again, what is gone for certain is waited for.
+    if (route.is_replanning && peers_.is_live(old)) return confirm(now, slot);
     if (!peers_.is_live(old) && !shared_.is_head()) suspend(now, slot);
     return;
   }
@@ -120,6 +128,12 @@ void Mender::replan(TimePoint now, Slot slot, const char* reason) {
   const bool is_first = !std::exchange(route.is_replanning, true);
   if (is_first && is_uncertain) relay_.write_off(slot, relay_.after(), reason);
   shared_.actions.push(Send{relay_.holder_before(slot).node, std::move(request)});
+}
+
+/// Whoever was proposed is lost too, and the head may have taken it or not: its word on the present
+/// path is needed before anything is given on it.
+void Mender::confirm(TimePoint now, Slot slot) {
+  send_up(now, slot, Kind::kReplan, relay_.route(slot).path);
 }
 
 // ---- the head's word ----------------------------------------------------------------------------
@@ -184,8 +198,10 @@ void Mender::adopt_out(TimePoint now, Slot slot) {
   if (!is_asked || is_lost || is_forgotten) {
     const PeerBook::Peer* head = finder_.choose_head(entry.id);
     if (head == nullptr) return;
-    const bool is_uncertain =
-        is_asked ? is_forgotten && !is_lost : !peers_.is_gone(relay_.holder_before(slot));
+    // A head that may have forgotten this node before it was lost may have given it to another.
+    const Holder& lost = relay_.holder_before(slot);
+    const bool is_uncertain = is_asked ? is_forgotten && !is_lost
+                                       : !peers_.is_gone(lost) || peers_.is_lease_over(now, lost);
     if (is_uncertain) relay_.write_off(slot, relay_.before(), "its head was silent for too long");
     route.adopter = head->holder;
     route.retry_at = now;
@@ -259,7 +275,12 @@ void Mender::expire(TimePoint now, Slot slot) {
   if (is_applied && is_adopted && is_lost) {
     return relay_.drop(slot, /*is_written_off=*/true, "nobody has asked for it again");
   }
-  if (is_applied || is_orphan || !peers_.is_lease_over(now, giver)) return;
+  if (is_applied || is_orphan) return;
+  // A giver asks about what it gave; who does not ask has dropped it itself.
+  const Duration unasked =
+      std::max(shared_.options.forget_after, 2 * shared_.options.longest_pause);
+  const bool is_unasked = !is_at_first && now - relay_.route(slot).heard_at >= unasked;
+  if (!is_unasked && !peers_.is_lease_over(now, giver)) return;
   relay_.drop(slot, /*is_written_off=*/true, "its giver may have forgotten");
 }
 

@@ -42,6 +42,7 @@ class Mender {
   void suspend(TimePoint now, Slot slot);
   void resume(TimePoint now, Slot slot);
   void replan(TimePoint now, Slot slot, const char* reason);
+  void confirm(TimePoint now, Slot slot);
   void take(TimePoint now, Slot slot, const PathRequest& request, const char* reason);
   void decide(TimePoint now, Slot slot, const PathRequest& request);
   /// To the holder before, until the path changes; false: not yet again.

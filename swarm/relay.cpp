@@ -76,6 +76,7 @@ Slot Relay::open(TimePoint now, const MicrobatchId& id, const Path& path) {
   if (slot >= routes_.size()) routes_.resize(slot + 1);
   routes_[slot] = Route{};
   routes_[slot].path = path;
+  routes_[slot].heard_at = now;
   if (!shared_.is_tail()) finder_.on_used(now, holder_after(slot));
   return slot;
 }
@@ -127,6 +128,7 @@ void Relay::on_again(TimePoint now, const NodeId& from, const Forward& message, 
   ++duplicates_;
   if (message.path.revision < routes_[slot].path.revision) return;
   shared_.ledger[slot].input_attempt = message.attempt;
+  routes_[slot].heard_at = now;
   redirect(now, slot, message.path);
   answer(from, message.id, Direction::kForward, message.attempt, Kind::kReceived, offer(now));
   if (shared_.ledger[slot].life == Life::kApplied) {
@@ -154,7 +156,12 @@ void Relay::on_gradient(TimePoint now, const NodeId& from, const Backward& messa
   Route& route = routes_[slot];
   if (from != holder_after(slot).node || route.is_abandoned) return discard(message.payload);
   const bool is_known = entry.has_answer || entry.life == Life::kApplied;
-  const bool is_sane = entry.was_forwarded && message.payload.is_empty() != entry.is_train();
+  if (!is_known &&
+      !entry.was_forwarded) {  // dropped here and given again: asked for when it is due
+    discard(message.payload);
+    return answer(from, entry.id, Direction::kBackward, message.attempt, Kind::kMissing);
+  }
+  const bool is_sane = message.payload.is_empty() != entry.is_train();
   if (is_known || !is_sane) {
     discard(message.payload);
     if (!is_known) return blame(from, "a gradient that can't be");
@@ -215,6 +222,7 @@ void Relay::on_forward_receipt(TimePoint now, Slot slot, Kind kind) {
     case Kind::kMissing:
       hop.state = Hop::State::kPaused;
       route.is_missing = true;
+      if (route.was_held) route.path.given = shared_.options.stages;  // it had it, and passed it on
       return repeat(now, slot, "the holder after lost the activation");
     case Kind::kSpent:
       route.was_held = true;
@@ -286,7 +294,10 @@ void Relay::on(TimePoint now, const NodeId& from, const Query& query) {
     const bool is_deaf = is_forward ? query.path.revision < routes_[slot].path.revision
                                     : from != holder_after(slot).node;
     if (is_deaf) return;
-    if (is_forward) redirect(now, slot, query.path);
+    if (is_forward) {
+      routes_[slot].heard_at = now;
+      redirect(now, slot, query.path);
+    }
     if (is_forward && shared_.ledger[slot].life == Life::kApplied) {
       return repeat(now, slot, "the stage before asks for the gradient");
     }

@@ -35,6 +35,7 @@ namespace brigade::swarm {
 /// What a swarm with replicas adds to an Entry of the ledger.
 struct Route {
   Path path;
+  TimePoint heard_at;  // when its giver gave it, or asked about it
   // About the present next holder.
   bool is_sent = false;     // the micro-batch went to it, and it did not refuse
   bool was_held = false;    // … and it said so: it may have passed it on

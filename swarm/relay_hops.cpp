@@ -28,7 +28,7 @@ void Relay::redirect(TimePoint now, Slot slot, const Path& path) {
   if (path.revision <= route.path.revision) return;
   Entry& entry = shared_.ledger[slot];
   const Path old = std::exchange(route.path, path);
-  route.is_replanning = false;
+  route.is_replanning = route.is_refused = false;
   route.patience = 0;
   if (entry.direction() == Direction::kBackward) {
     if (old.at(before()) == holder_before(slot) || !entry.hop.is_active()) return;
