@@ -39,7 +39,6 @@ void Relay::answer(const NodeId& to, const MicrobatchId& id, Direction direction
   shared_.actions.push(Send{to, Receipt{id, direction, attempt, kind, std::move(offer)}});
 }
 
-/// What is sent forward names this very instance, and comes from the holder before on its path.
 bool Relay::is_for_this(TimePoint now, const NodeId& from, const MicrobatchId& id,
                         const Path& path) {
   const Options& options = shared_.options;
@@ -51,7 +50,6 @@ bool Relay::is_for_this(TimePoint now, const NodeId& from, const MicrobatchId& i
     return false;
   }
   if (id.epoch != shared_.epoch.epoch || is_finished_) return false;
-  // For an earlier instance of this node: beacons say from now on that it is gone.
   const std::uint64_t instance = path.at(options.stage).instance;
   if (instance != options.instance) peers_.lose(now, instance);
   return instance == options.instance;
@@ -237,14 +235,13 @@ void Relay::on_forward_receipt(TimePoint now, Slot slot, Kind kind) {
   }
 }
 
-/// Another head, or another giver, has brought it to its end.
 void Relay::leave_to_others(Slot slot) {
   const MicrobatchId id = shared_.ledger[slot].id;
   drop(slot, /*is_written_off=*/false, "closed on another path");
   shared_.ledger.note_closed(id);
 }
 
-/// It has not got it. What it had passed on of it before, if it ever had it, others may have.
+// What it had passed on before, if it ever had it, others may have.
 void Relay::on_refused(TimePoint now, Slot slot) {
   Route& route = routes_[slot];
   Hop& hop = shared_.ledger[slot].hop;
