@@ -23,6 +23,7 @@ enum class DueKind : std::uint8_t {
   kFault,     // target: index in the scenario's timeline
   kFaultEnd,  // target: index in the scenario's timeline
   kHeal,      // every fault ends
+  kGiveUp,    // target: host; it stands still, and its peers notice
 };
 
 struct Due {

@@ -52,6 +52,8 @@ struct DeviceModel {
   Duration update = std::chrono::microseconds{500};
   Duration snapshot = std::chrono::microseconds{300};
   Duration restore = std::chrono::milliseconds{20};
+  Duration share = std::chrono::microseconds{300};  // replicas: parts of the weights are copied
+  Duration blend = std::chrono::microseconds{500};
   double jitter = 0;  // each task takes up to this part longer
   // And up to this part longer for as long as this, all devices alike: they share one machine,
   // with others.

@@ -15,6 +15,9 @@ std::uint64_t bytes_of(const swarm::Message& message) {
   if (const auto* backward = std::get_if<swarm::Backward>(&message)) {
     return kMessageBytes + backward->payload.bytes;
   }
+  if (const auto* share = std::get_if<swarm::Share>(&message)) {
+    return kMessageBytes + share->payload.bytes;
+  }
   return kMessageBytes;
 }
 

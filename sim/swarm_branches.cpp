@@ -23,7 +23,14 @@ const char* to_string(SwarmBranch branch) {
       "asked before giving",
       "evaluated",
       "left when drained",
-      "left at the deadline"};
+      "left at the deadline",
+      "averaged",
+      "not now",
+      "share rejected",
+      "late answer",
+      "checkpoint stored",
+      "checkpoint not stored",
+      "checkpoint removed"};
   return kNames[static_cast<std::size_t>(branch)];
 }
 
@@ -32,8 +39,17 @@ void SwarmBranches::on_crash(std::uint32_t host) {
 }
 
 void SwarmBranches::on_event(std::uint32_t host, const swarm::Event& event) {
+  if (const auto* blended = std::get_if<swarm::Blended>(&event)) {
+    add(blended->succeeded ? SwarmBranch::kAveraged : SwarmBranch::kShareRejected);
+  } else if (const auto* stored = std::get_if<swarm::SnapshotStored>(&event)) {
+    add(stored->succeeded ? SwarmBranch::kStored : SwarmBranch::kStoreFailed);
+  }
   const auto* received = std::get_if<swarm::Received>(&event);
   if (received == nullptr) return;
+  const auto* share = std::get_if<swarm::Share>(&received->message);
+  if (share != nullptr && share->is_answer && !share->payload.is_empty()) {
+    hosts_[host].answers.insert(share->payload.id.value());
+  }
   const auto* forward = std::get_if<swarm::Forward>(&received->message);
   const auto* query = std::get_if<swarm::Query>(&received->message);
   const auto* beacon = std::get_if<swarm::NodeBeacon>(&received->message);
@@ -61,6 +77,8 @@ void SwarmBranches::on_sent(std::uint32_t host, const swarm::Send& send) {
     const bool is_first =
         query->direction == swarm::Direction::kForward && !facts.given.contains(query->id);
     if (is_first) add(SwarmBranch::kAskedFirst);
+  } else if (const auto* share = std::get_if<swarm::Share>(&send.message)) {
+    if (share->is_answer && share->payload.is_empty()) add(SwarmBranch::kNotNow);
   }
 }
 
@@ -68,6 +86,12 @@ void SwarmBranches::on_action(std::uint32_t host, const swarm::Action& action) {
   using Kind = swarm::PathReported::Kind;
   if (const auto* send = std::get_if<swarm::Send>(&action)) {
     on_sent(host, *send);
+  } else if (const auto* blend = std::get_if<swarm::RunBlend>(&action)) {
+    hosts_[host].answers.erase(blend->theirs.id.value());
+  } else if (const auto* release = std::get_if<swarm::Release>(&action)) {
+    if (hosts_[host].answers.erase(release->payload.value()) > 0) add(SwarmBranch::kLateAnswer);
+  } else if (std::holds_alternative<swarm::RemoveCheckpoint>(action)) {
+    add(SwarmBranch::kRemoved);
   } else if (const auto* said = std::get_if<swarm::PathReported>(&action)) {
     static constexpr std::array kBranchOf = {SwarmBranch::kMended,     SwarmBranch::kSuspended,
                                              SwarmBranch::kResumed,    SwarmBranch::kAdopted,

@@ -30,6 +30,13 @@ enum class SwarmBranch : std::uint8_t {
   kEvaluated,
   kLeft,        // drained, and over
   kLeftInTime,  // at the deadline, with something in its hands
+  kAveraged,
+  kNotNow,         // a replica does not take part in an exchange
+  kShareRejected,  // another's share did not decode
+  kLateAnswer,     // to an exchange that was given up
+  kStored,         // a checkpoint
+  kStoreFailed,
+  kRemoved,  // a checkpoint
   kCount,
 };
 inline constexpr std::size_t kSwarmBranches = static_cast<std::size_t>(SwarmBranch::kCount);
@@ -55,6 +62,7 @@ class SwarmBranches {
     std::map<MicrobatchId, NodeId> gradients;  // sent to whom
     std::map<MicrobatchId, std::uint32_t> revisions;
     std::set<MicrobatchId> given;
+    std::set<std::uint64_t> answers;  // payloads of shares, not blended yet
   };
   std::map<std::uint32_t, Facts> hosts_;
 };

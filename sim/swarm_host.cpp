@@ -40,6 +40,7 @@ void SwarmHost::crash() {
   node_.reset();
   ++incarnation_;
   task_.reset();
+  writes_.clear();
   is_frozen = false;
   waiting.clear();
 }
@@ -50,6 +51,9 @@ Duration SwarmHost::start_task(swarm::Action task) {
   if (std::holds_alternative<swarm::RunBackward>(task)) duration = scenario_.device.backward;
   if (std::holds_alternative<swarm::RunUpdate>(task)) duration = scenario_.device.update;
   if (std::holds_alternative<swarm::RunRestore>(task)) duration = scenario_.device.restore;
+  if (std::holds_alternative<swarm::RunSnapshot>(task)) duration = scenario_.device.snapshot;
+  if (std::holds_alternative<swarm::RunShare>(task)) duration = scenario_.device.share;
+  if (std::holds_alternative<swarm::RunBlend>(task)) duration = scenario_.device.blend;
   task_ = std::move(task);
   double factor = slowness_ * own_slowness_;
   if (scenario_.device.jitter > 0) factor *= 1 + scenario_.device.jitter * random_.uniform();
@@ -87,7 +91,35 @@ std::optional<swarm::Event> SwarmHost::finish_task() {
   if (const auto* restore = std::get_if<swarm::RunRestore>(&task)) {
     return swarm::RestoreDone{restore->checkpoint, true, Version{}};
   }
+  if (const auto* snapshot = std::get_if<swarm::RunSnapshot>(&task)) {
+    return swarm::SnapshotTaken{snapshot->checkpoint};
+  }
+  return finish_averaging(task);
+}
+
+/// Digests have no mean: what is blended changes nothing, but that it was counts.
+std::optional<swarm::Event> SwarmHost::finish_averaging(const swarm::Action& task) {
+  if (const auto* share = std::get_if<swarm::RunShare>(&task)) {
+    return swarm::ShareTaken{share->round, make_payload(model_.weights())};
+  }
+  if (const auto* blend = std::get_if<swarm::RunBlend>(&task)) {
+    const bool rejects = scenario_.device.reject > 0 && random_.chance(scenario_.device.reject);
+    return swarm::Blended{blend->round, !rejects};
+  }
   return std::nullopt;
+}
+
+Duration SwarmHost::start_write(const swarm::CheckpointId& checkpoint) {
+  writes_.push_back(checkpoint);
+  return scenario_.disk.store.sample(random_);
+}
+
+swarm::SnapshotStored SwarmHost::finish_write() {
+  const swarm::CheckpointId checkpoint = writes_.front();
+  writes_.pop_front();
+  const bool fails =
+      scenario_.disk.store_failure > 0 && random_.chance(scenario_.disk.store_failure);
+  return {checkpoint, !fails};
 }
 
 void SwarmHost::adopt(swarm::Payload& payload) {

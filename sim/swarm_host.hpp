@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -36,6 +37,9 @@ class SwarmHost {
   void set_slowness(double factor) { slowness_ = factor; }
   void forget(const MicrobatchId& id) { model_.forget(id); }
   void adopt(swarm::Payload& payload);
+  /// How long it takes to write it.
+  Duration start_write(const swarm::CheckpointId& checkpoint);
+  swarm::SnapshotStored finish_write();
 
   bool is_over = false;
   bool is_away = false;  // for good
@@ -43,6 +47,7 @@ class SwarmHost {
   std::vector<Due> waiting;  // while it is frozen
 
  private:
+  std::optional<swarm::Event> finish_averaging(const swarm::Action& task);
   swarm::Payload make_payload(Digest content);
 
   const SwarmScenario& scenario_;
@@ -57,6 +62,7 @@ class SwarmHost {
   std::uint64_t instance_ = 0;
   StageModel model_;
   std::optional<swarm::Action> task_;
+  std::deque<swarm::CheckpointId> writes_;
   std::uint64_t next_payload_ = 1;
 };
 

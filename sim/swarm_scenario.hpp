@@ -1,5 +1,6 @@
 // A scenario of a swarm with replicas, as data: what sim/scenario.hpp is for a line. Every host of
-// a stage has a link to every host of the stages before and after. Run it with sim/swarm_world.hpp.
+// a stage has a link to every host of the stages before and after, and, where replicas average, to
+// every other of its own. Run it with sim/swarm_world.hpp.
 #pragma once
 
 #include <cstdint>
@@ -39,18 +40,19 @@ struct SwarmScenario {
 
   std::uint32_t stages = 3;
   std::uint32_t replicas = 2;  // of each stage: host = stage · replicas + replica
-  swarm::Options options;      // `steps` of each head
+  swarm::Options options;
   std::uint64_t activation_bytes = 64 * 1024;
   std::uint32_t tokens = 1024;
 
   LinkModel link;
   DeviceModel device;
+  DiskModel disk;
   std::vector<std::pair<std::uint32_t, double>> slowness;  // host, times as long
   Duration start_spread{};
 
   std::vector<SwarmFault> faults;
   Duration heals_at{};  // nothing fails any more; who was killed for good stays away
-  /// After `heals_at`: then every head has drawn its share, and all is applied and let go.
+  /// After `heals_at`: then every head is as far as `steps`, and all is applied and let go.
   Duration bound = std::chrono::minutes{10};
 
   std::uint32_t hosts() const { return stages * replicas; }

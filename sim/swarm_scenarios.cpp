@@ -59,6 +59,28 @@ std::vector<SwarmScenario> healthy() {
   return list;
 }
 
+std::vector<SwarmScenario> averaging() {
+  std::vector<SwarmScenario> list;
+  SwarmScenario average =
+      swarm("swarm-average", "replicas average every fourth update, and keep checkpoints", 3, 3);
+  average.options.average_every = 4;
+  average.options.checkpoint_every = 200;
+  average.slowness = {{1, 2}, {5, 3}};
+  average.faults = {{Kind::kKill, seconds{3}, 4, 0, milliseconds{300}},
+                    {Kind::kLeave, seconds{4}, 8, 0, {}},
+                    {Kind::kKill, seconds{5}, 0, 0, milliseconds{300}}};
+  average.heals_at = seconds{8};
+  list.push_back(average);
+
+  SwarmScenario alone = swarm("swarm-one-stage", "one stage: its holders average, no more", 1, 3);
+  alone.options.average_every = 2;
+  alone.options.checkpoint_every = 100;
+  alone.faults = {{Kind::kKill, seconds{2}, 1, 0, milliseconds{300}}};
+  alone.heals_at = seconds{3};
+  list.push_back(alone);
+  return list;
+}
+
 std::vector<SwarmScenario> deadly() {
   std::vector<SwarmScenario> list;
   SwarmScenario restart = swarm("swarm-restart", "a tail, a middle and a head restart", 3, 2);
@@ -130,7 +152,7 @@ std::vector<SwarmScenario> silent() {
 
 std::vector<SwarmScenario> make_swarm_scenarios() {
   std::vector<SwarmScenario> all;
-  for (const auto& some : {healthy(), deadly(), silent()}) {
+  for (const auto& some : {healthy(), averaging(), deadly(), silent()}) {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;
@@ -181,6 +203,17 @@ void draw_world(Random& random, SwarmScenario& scenario) {
     if (random.chance(0.5)) scenario.slowness.emplace_back(host, 1 + 7 * random.uniform());
   }
   if (random.chance(0.5)) scenario.start_spread = between(random, milliseconds{1}, seconds{3});
+}
+
+void draw_averaging(Random& random, SwarmScenario& scenario) {
+  swarm::Options& options = scenario.options;
+  if (random.chance(0.7)) options.average_every = pick(random, 1, 10);
+  if (random.chance(0.5)) {
+    options.checkpoint_every = pick(random, 5, 100);
+    options.keep_checkpoints = pick(random, 1, 3);
+  }
+  if (random.chance(0.2)) scenario.disk.store_failure = 0.3 * random.uniform();
+  if (random.chance(0.1)) options.window = 0;
 }
 
 SwarmFault draw_fault(Random& random, const SwarmScenario& scenario) {
@@ -252,6 +285,7 @@ SwarmScenario random_swarm_scenario(std::uint64_t seed) {
     scenario.faults.push_back({Kind::kKill, between(random, {}, scenario.heals_at),
                                stage * scenario.replicas + 1, 0, Duration::zero(), 1});
   }
+  draw_averaging(random, scenario);
   scenario.bound = std::chrono::minutes{60};
   return scenario;
 }

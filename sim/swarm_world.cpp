@@ -21,7 +21,7 @@ constexpr Duration kLinksEndureFreeze = std::chrono::seconds{6};
 constexpr Duration kLook = std::chrono::milliseconds{500};  // how often the end is looked for
 constexpr std::uint32_t kMostWakesAtOnce = 2000;
 
-/// Every host of a stage with every one of the next.
+/// Every host of a stage with every one of the next, and of its own where they average.
 std::vector<Network::Edge> edges_of(const SwarmScenario& scenario) {
   std::vector<Network::Edge> edges;
   for (std::uint32_t a = 0; a + scenario.replicas < scenario.hosts(); ++a) {
@@ -29,6 +29,10 @@ std::vector<Network::Edge> edges_of(const SwarmScenario& scenario) {
     for (std::uint32_t b = next; b < next + scenario.replicas; ++b) {
       edges.push_back({a, b, scenario.link});
     }
+  }
+  for (std::uint32_t a = 0; scenario.options.average_every > 0 && a < scenario.hosts(); ++a) {
+    const std::uint32_t end = (scenario.stage_of(a) + 1) * scenario.replicas;
+    for (std::uint32_t b = a + 1; b < end; ++b) edges.push_back({a, b, scenario.link});
   }
   return edges;
 }
@@ -110,6 +114,7 @@ SwarmWorld::SwarmWorld(const SwarmScenario& scenario, std::uint64_t seed, const 
     checkers_.push_back(make_swarm_once_checker(scenario, violations_));
     checkers_.push_back(make_swarm_payload_checker(scenario, violations_));
     checkers_.push_back(make_swarm_account_checker(scenario, violations_));
+    checkers_.push_back(make_swarm_average_checker(scenario, violations_));
   }
   for (std::uint32_t index = 0; index < scenario.faults.size(); ++index) {
     queue_.push(now_ + scenario.faults[index].at, DueKind::kFault, index, 0);
@@ -152,6 +157,7 @@ std::optional<std::uint32_t> SwarmWorld::host_of(const Due& due) const {
   switch (due.kind) {
     case DueKind::kWake:
     case DueKind::kCompute:
+    case DueKind::kDisk:
       return due.target;
     case DueKind::kLinkUp:
     case DueKind::kLinkDown:
@@ -206,7 +212,10 @@ void SwarmWorld::dispatch(const Due& due) {
     case DueKind::kFaultEnd:
       if (!is_healed_) end_fault(due.target);
       return;
-    case DueKind::kDisk:  // of a host that is frozen: its peers give up
+    case DueKind::kDisk:
+      if (due.stamp != hosts_[due.target].incarnation()) return;
+      return handle(due.target, hosts_[due.target].finish_write());
+    case DueKind::kGiveUp:
       if (due.stamp == hosts_[due.target].incarnation() && hosts_[due.target].is_frozen) {
         network_.set_frozen(now_, due.target, true);
       }
@@ -236,6 +245,7 @@ void SwarmWorld::start(std::uint32_t index) {
   wake_at_[index] = kNever;
   network_.set_alive(now_, index, true);
   handle(index, swarm::Tick{});
+  handle(index, swarm::StartFrom{{scenario_.options.epoch, 0}});
 }
 
 void SwarmWorld::crash(std::uint32_t index) {
@@ -254,7 +264,7 @@ void SwarmWorld::freeze(std::uint32_t index) {
   SwarmHost& host = hosts_[index];
   if (!host.is_alive() || host.is_frozen) return;
   host.is_frozen = true;
-  queue_.push(now_ + kLinksEndureFreeze, DueKind::kDisk, index, host.incarnation());
+  queue_.push(now_ + kLinksEndureFreeze, DueKind::kGiveUp, index, host.incarnation());
 }
 
 void SwarmWorld::thaw(std::uint32_t index) {
@@ -326,10 +336,10 @@ void SwarmWorld::carry_out(std::uint32_t host, swarm::Action action) {
     result_.written_off += said->kind == swarm::PathReported::Kind::kWrittenOff ? 1 : 0;
   } else if (const auto* phase = std::get_if<swarm::PhaseChanged>(&action)) {
     hosts_[host].is_over = phase->phase == swarm::Phase::kOver;
-  } else if (std::holds_alternative<swarm::RunForward>(action) ||
-             std::holds_alternative<swarm::RunBackward>(action) ||
-             std::holds_alternative<swarm::RunUpdate>(action) ||
-             std::holds_alternative<swarm::RunRestore>(action)) {
+  } else if (const auto* store = std::get_if<swarm::StoreSnapshot>(&action)) {
+    queue_.push(now_ + hosts_[host].start_write(store->checkpoint), DueKind::kDisk, host,
+                hosts_[host].incarnation());
+  } else if (is_task(action)) {
     start_task(host, std::move(action));
   }
 }
@@ -353,6 +363,8 @@ void SwarmWorld::deliver(const Due& due) {
     hosts_[arrival->to].adopt(forward->payload);
   } else if (auto* backward = std::get_if<swarm::Backward>(&arrival->message)) {
     hosts_[arrival->to].adopt(backward->payload);
+  } else if (auto* share = std::get_if<swarm::Share>(&arrival->message)) {
+    hosts_[arrival->to].adopt(share->payload);
   }
   handle(arrival->to, swarm::Received{to_node_id(arrival->from), std::move(arrival->message)});
 }
@@ -439,11 +451,12 @@ bool SwarmWorld::is_at_rest() const {
     if (!host.is_alive() || host.is_over) continue;
     const swarm::Status status = host.node().status();
     const bool holds = status.in_flight > 0 || status.kept_gradients > 0 || status.evaluations > 0;
-    if (holds || host.is_computing()) return false;
+    if (holds || host.is_computing() || status.is_averaging) return false;
     const bool is_drawing = scenario_.stage_of(index) == 0 &&
                             status.phase != swarm::Phase::kDraining &&
-                            drawn_[index].size() < scenario_.options.steps;
-    if (is_drawing) return false;
+                            status.position < scenario_.options.steps;
+    const bool is_leaving = status.phase == swarm::Phase::kDraining;  // it stores, then is over
+    if (is_drawing || is_leaving) return false;
   }
   return true;
 }

@@ -94,6 +94,12 @@ struct MessageReader {
     record.first = m.stage.value();
     record.second = m.path.revision;
   }
+  void operator()(const swarm::Share& m) const {
+    record.name = "Share";
+    record.detail = m.is_answer ? "answer" : "offer";
+    record.first = m.round;
+    record.second = m.payload.id.value();
+  }
 };
 
 void read_message(const swarm::Message& message, std::uint64_t base, TraceRecord& record) {
@@ -134,6 +140,20 @@ struct EventReader {
     record.detail = e.succeeded ? "" : "failed";
     record.first = pack(e.checkpoint);
     record.second = e.succeeded ? 1 : 0;
+  }
+  void operator()(const swarm::ShareTaken& e) const {
+    record.name = "ShareTaken";
+    record.first = e.round;
+    record.second = e.payload.id.value();
+  }
+  void operator()(const swarm::Blended& e) const {
+    record.name = "Blended";
+    record.detail = e.succeeded ? "" : "failed";
+    record.first = e.round;
+  }
+  void operator()(const swarm::StartFrom& e) const {
+    record.name = "StartFrom";
+    record.first = pack(e.checkpoint);
   }
   void operator()(const swarm::InputRejected& e) const {
     record.name = "InputRejected";
@@ -189,6 +209,15 @@ struct ActionReader {
     record.name = "RunRestore";
     record.id.epoch = a.epoch;
     record.first = pack(a.checkpoint);
+  }
+  void operator()(const swarm::RunShare& a) const {
+    record.name = "RunShare";
+    record.first = a.round;
+  }
+  void operator()(const swarm::RunBlend& a) const {
+    record.name = "RunBlend";
+    record.first = a.round;
+    record.second = a.theirs.id.value();
   }
   void operator()(const swarm::Forget& a) const {
     record.name = "Forget";

@@ -201,6 +201,8 @@ void World::dispatch(const Due& due) {
     case DueKind::kFaultEnd:
       if (!is_healed_) end_fault(due.target);
       break;
+    case DueKind::kGiveUp:  // of swarms
+      break;
     case DueKind::kHeal:
       heal();
       break;

@@ -44,8 +44,8 @@ struct RunUpdate {
   std::uint32_t microbatches = 1;  // accumulated: the gradient is their mean
   double delay_microbatches = 0;   // δ, running mean of this stage's own micro-batches
   double staleness_updates = 0;    // τ, the same in updates
-  /// Place in the schedules: `version`; where K grows, the updates that K would have made of as
-  /// many micro-batches.
+  /// Place in the schedules: `version`; where K grows, and with replicas, the updates that K would
+  /// have made of as many micro-batches (of all replicas of the stage).
   std::uint64_t place = 0;
 };
 /// Copies weights, moments and counters in memory, right after an update; the disk comes later.
@@ -60,6 +60,18 @@ struct RunSnapshot {
 struct RunRestore {
   CheckpointId checkpoint;
   Epoch epoch;
+};
+/// Replicas: copies the parts of the weights that `round` names; answered by ShareTaken.
+struct RunShare {
+  std::uint64_t round = 0;
+};
+/// Replicas: weights += weight · (theirs − mine), in the parts that `round` names. What was learned
+/// since `mine` was taken stays. Answered by Blended.
+struct RunBlend {
+  std::uint64_t round = 0;
+  Payload mine;
+  Payload theirs;
+  double weight = 0;  // 0 … 1
 };
 struct Forget {  // drop what RunForward kept for this id: it is forwarded again from new bytes
   MicrobatchId id;
@@ -125,10 +137,10 @@ struct Misbehaved {  // feeds the peer's score
   const char* what;
 };
 
-using Action =
-    std::variant<Send, Release, RunForward, RunBackward, RunUpdate, RunSnapshot, RunRestore, Forget,
-                 StoreSnapshot, RemoveCheckpoint, PhaseChanged, StepReported, EvalReported,
-                 Committed, WindowChanged, Repeated, Misbehaved, PathReported>;
+using Action = std::variant<Send, Release, RunForward, RunBackward, RunUpdate, RunSnapshot,
+                            RunRestore, RunShare, RunBlend, Forget, StoreSnapshot, RemoveCheckpoint,
+                            PhaseChanged, StepReported, EvalReported, Committed, WindowChanged,
+                            Repeated, Misbehaved, PathReported>;
 
 const char* to_string(Phase phase);
 

@@ -18,6 +18,6 @@ class Core {
 };
 
 std::unique_ptr<Core> make_line_core(const Options& options, StartState start, TimePoint now);
-std::unique_ptr<Core> make_replica_core(const Options& options, TimePoint now);
+std::unique_ptr<Core> make_replica_core(const Options& options, StartState start, TimePoint now);
 
 }  // namespace brigade::swarm

@@ -16,6 +16,7 @@ void Evaluation::restart(std::uint64_t from_position) {
 }
 
 void Evaluation::start(Kind kind, std::uint64_t position, std::uint32_t batches) {
+  if (!is_on_duty_) return;
   if (batches == 0) {
     is_final_done_ = is_final_done_ || kind == Kind::kFinal;
     return;

@@ -8,6 +8,8 @@
 //   for the final one, which waits.
 // - Batch b of the n-th evaluation has the sequence n·2^32 + b (action.hpp): ids never repeat, and
 //   the validation window is a function of b alone.
+// - Replicas: of several heads one is on duty. For the others an occasion passes; the final one
+//   waits until they are, if ever.
 // - Sums of nats and tokens, never a mean of means.
 #pragma once
 
@@ -29,6 +31,7 @@ class Evaluation {
 
   void on_applied(std::uint64_t position);  // the position that the head has reached
   void start_final(std::uint64_t position);
+  void set_duty(bool is_on_duty) { is_on_duty_ = is_on_duty; }
 
   bool has_batch_to_send() const { return is_running_ && sent_ < batches_; }
   Sequence take_batch();
@@ -50,6 +53,7 @@ class Evaluation {
   std::uint32_t batches_at_end_;
   bool on_resume_;
 
+  bool is_on_duty_ = true;
   bool is_running_ = false;
   bool is_final_done_ = false;
   Kind kind_ = Kind::kPeriodic;

@@ -47,6 +47,14 @@ struct RestoreDone {
   bool succeeded = false;
   Version version;  // of the restored weights: optimiser updates that they contain
 };
+struct ShareTaken {
+  std::uint64_t round = 0;
+  Payload payload;
+};
+struct Blended {
+  std::uint64_t round = 0;
+  bool succeeded = false;  // false: the bytes of the peer made no sense; nothing was changed
+};
 /// Answers RunForward (kForward) or RunBackward (kBackward) when the bytes of a peer did not decode
 /// (shape, NaN, checksum). The micro-batch itself is not lost: the peer is told and sends again.
 /// What an earlier RunForward of the id kept stays until Forget, RunBackward or RunRestore.
@@ -67,13 +75,19 @@ struct CheckpointFound {
   CheckpointId checkpoint;
 };
 
+/// Replicas: what the weights start from, a checkpoint on this disk, or position 0: the seeded
+/// initialisation. Until then the node restores nothing and takes no work.
+struct StartFrom {
+  CheckpointId checkpoint;
+};
+
 /// SIGTERM, `brigade drain`: finish what is in flight and save.
 struct StopRequested {
   TimePoint deadline = kNever;  // then: save the newest cut and leave
 };
 
 using Event = std::variant<Tick, LinkUp, LinkDown, Received, ForwardDone, BackwardDone, UpdateDone,
-                           SnapshotTaken, RestoreDone, InputRejected, SnapshotStored,
-                           CheckpointFound, StopRequested>;
+                           SnapshotTaken, RestoreDone, ShareTaken, Blended, InputRejected,
+                           SnapshotStored, CheckpointFound, StartFrom, StopRequested>;
 
 }  // namespace brigade::swarm

@@ -63,6 +63,9 @@ class LineCore : public Core {
   void on(TimePoint now, const RestoreDone& event);
   void on(TimePoint now, const SnapshotStored& event);
   void on(TimePoint now, const CheckpointFound& event);
+  void on(TimePoint, const ShareTaken&) {}  // of replicas, like the next two
+  void on(TimePoint, const Blended&) {}
+  void on(TimePoint, const StartFrom&) {}
   void on(TimePoint now, const StopRequested& event);
 
   template <class AboutMicrobatch>
@@ -79,6 +82,11 @@ class LineCore : public Core {
   }
   void receive(TimePoint, const NodeId& from, const NodeBeacon&) { blame_replica(from); }
   void receive(TimePoint, const NodeId& from, const PathRequest&) { blame_replica(from); }
+  void receive(TimePoint, const NodeId& from, const Share& share) {
+    Payload payload = share.payload;
+    shared_.actions.release(payload);
+    blame_replica(from);
+  }
   void blame_replica(const NodeId& from) {
     shared_.actions.push(Misbehaved{from, "a message of replicas in a line"});
   }

@@ -165,7 +165,18 @@ struct PathRequest {
   Path path;
 };
 
-using Message =
-    std::variant<Forward, Backward, Receipt, Query, UpBeacon, DownBeacon, NodeBeacon, PathRequest>;
+/// Replicas: parts of the sender's weights, for another replica of its stage. The round says which
+/// parts (docs/method.md, "Replicas"). Never repeated: what is lost is left out.
+struct Share {
+  std::uint64_t round = 0;  // of who asked
+  bool is_answer = false;   // else asks for the receiver's own
+  double weight = 0;        // how much the sender's values count, against the receiver's
+  std::uint64_t
+      position{};   // of the sender's weights: micro-batches of the stage that they contain
+  Payload payload;  // in an answer empty: not now
+};
+
+using Message = std::variant<Forward, Backward, Receipt, Query, UpBeacon, DownBeacon, NodeBeacon,
+                             PathRequest, Share>;
 
 }  // namespace brigade::swarm

@@ -7,7 +7,7 @@
 namespace brigade::swarm {
 
 Node::Node(const Options& options, StartState start, TimePoint now)
-    : core_(options.has_replicas ? make_replica_core(options, now)
+    : core_(options.has_replicas ? make_replica_core(options, std::move(start), now)
                                  : make_line_core(options, std::move(start), now)) {}
 Node::~Node() = default;
 Node::Node(Node&&) noexcept = default;

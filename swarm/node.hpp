@@ -43,11 +43,12 @@ struct Status {
   Epoch epoch;
   CheckpointId from;
   CheckpointId committed;
-  std::uint64_t position = 0;           // micro-batches of the run: all below are applied here
-  std::uint64_t drawn = 0;              // of this epoch, seen at this stage (head: drawn)
-  std::uint64_t applied = 0;            // of this epoch
-  std::uint32_t in_flight = 0;          // drawn − applied
-  std::uint32_t forwarded = 0;          // of those: forwarded here, not yet applied
+  std::uint64_t position = 0;   // micro-batches of the run: all below are applied here; with
+                                // replicas: what these weights contain of all that they apply
+  std::uint64_t drawn = 0;      // of this epoch, seen at this stage (head: drawn)
+  std::uint64_t applied = 0;    // of this epoch
+  std::uint32_t in_flight = 0;  // drawn − applied
+  std::uint32_t forwarded = 0;  // of those: forwarded here, not yet applied
   std::uint32_t waiting_gradients = 0;  // of those: their backward waits or runs
   std::uint32_t kept_gradients = 0;     // applied here, not yet acknowledged by the stage before
   Version version;
@@ -60,12 +61,15 @@ struct Status {
   std::uint64_t repeats = 0;       // messages sent again
   std::uint64_t duplicates = 0;    // messages received again and not applied again
   // Replicas.
-  std::uint64_t taken = 0;        // applied + in flight + handed back
-  std::uint64_t handed_back = 0;  // dropped before they were applied
-  std::uint64_t written_off = 0;  // may have been applied twice, see PathReported
-  std::uint32_t evaluations = 0;  // batches under way here
-  std::uint32_t suspended = 0;    // at a head: of those in flight
-  const char* path_reason = "";   // a literal: why the next path is the one it is
+  std::uint64_t taken = 0;           // applied + in flight + handed back
+  std::uint64_t handed_back = 0;     // dropped before they were applied
+  std::uint64_t written_off = 0;     // may have been applied twice, see PathReported
+  std::uint32_t evaluations = 0;     // batches under way here
+  std::uint32_t suspended = 0;       // at a head: of those in flight
+  std::uint64_t averaged = 0;        // exchanges with another replica that were blended in
+  std::uint64_t average_failed = 0;  // … that came to nothing: refused, not answered, not readable
+  bool is_averaging = false;         // one is under way
+  const char* path_reason = "";      // a literal: why the next path is the one it is
   bool is_computing = false;
   const char* waiting_for = "";  // a literal: why nothing is computing right now
 };

@@ -1,15 +1,17 @@
 // The core of a node in a swarm with replicas: composes the parts, as line_core.cpp does for a
-// line. There is one epoch and no agreement on it: a node restores, says that it is ready, and
-// works.
+// line. There is one epoch and no agreement on it: a node is told what to start from, restores,
+// says that it is ready, and works.
 #include <algorithm>
 #include <utility>
 
 #include "base/check.hpp"
 #include "base/limits.hpp"
+#include "swarm/averager.hpp"
 #include "swarm/core.hpp"
 #include "swarm/draw.hpp"
 #include "swarm/load_meter.hpp"
 #include "swarm/mender.hpp"
+#include "swarm/snapshot_keeper.hpp"
 #include "swarm/workbench.hpp"
 
 namespace brigade::swarm {
@@ -18,14 +20,25 @@ namespace {
 // What was heard of a head this many beacons ago is passed on: news of it may come from afar.
 constexpr int kFloorLasts = 4;
 
+constexpr const char* kWindowReason = "as many replicas as there are, shared by the heads";
+
+// One computes and one waits: what a replica needs not to stand still, where links are quick.
+constexpr std::uint32_t kPlacesOfAReplica = 2;
+
 Options with_head(Options options) {
   options.head = HeadIndex{options.instance};
   return options;
 }
 
+/// Who draws goes by the position of the whole swarm, not by what it drew itself.
+Options without_end(Options options) {
+  options.steps = 0;
+  return options;
+}
+
 class ReplicaCore : public Core {
  public:
-  ReplicaCore(const Options& options, TimePoint now)
+  ReplicaCore(const Options& options, StartState start, TimePoint now)
       : shared_(with_head(options)),
         evaluation_(options),
         peers_(options, now),
@@ -33,21 +46,22 @@ class ReplicaCore : public Core {
         relay_(shared_, evaluation_, peers_, finder_),
         mender_(shared_, relay_, peers_, finder_),
         workbench_(shared_, relay_),
-        draw_(options),
+        averager_(shared_, peers_),
+        keeper_(shared_.options, std::move(start.checkpoints)),
+        draw_(without_end(shared_.options)),
+        window_(options.window),
         load_meter_(options.stage, shared_.is_tail(), options.accumulate),
         next_beacon_(now) {
-    BRIGADE_CHECK(options.stages >= 2 && options.stages <= limits::kMaxStages &&
+    BRIGADE_CHECK(options.stages >= 1 && options.stages <= limits::kMaxStages &&
                   options.stage.value() < options.stages);
     BRIGADE_CHECK(options.schedule == Schedule::kAsync && !options.lock_step);
-    BRIGADE_CHECK(options.window > 0 && options.window <= limits::kMaxWindow &&
-                  options.accumulate > 0 && options.accumulate <= limits::kMaxWindow);
+    BRIGADE_CHECK(options.window <= limits::kMaxWindow && options.accumulate > 0 &&
+                  options.accumulate <= limits::kMaxWindow);
     constexpr Duration kNone{0};
     BRIGADE_CHECK(options.receipt_deadline > kNone && options.gradient_deadline > kNone &&
                   options.longest_pause > kNone && options.beacon_interval > kNone);
     BRIGADE_CHECK(options.forget_after > 10 * options.beacon_interval);
     shared_.epoch.epoch = options.epoch;
-    workbench_.enter_epoch();
-    evaluation_.restart(0);
   }
 
   void handle(TimePoint now, const Event& event) override {
@@ -61,7 +75,8 @@ class ReplicaCore : public Core {
   }
   std::optional<Action> poll_action() override { return shared_.actions.poll(); }
   TimePoint next_wakeup() const override {
-    return std::min({relay_.next_due(), next_beacon_, over_ == nullptr ? stop_deadline_ : kNever});
+    return std::min({relay_.next_due(), averager_.next_due(), keeper_.next_due(), next_beacon_,
+                     over_ == nullptr ? stop_deadline_ : kNever});
   }
   Status status() const override;
 
@@ -80,12 +95,20 @@ class ReplicaCore : public Core {
   void on(TimePoint now, const InputRejected& event) { workbench_.on(now, event); }
   void on(TimePoint, const UpdateDone& event) { workbench_.on(event); }
   void on(TimePoint, const SnapshotTaken& event) { workbench_.on(event); }
-  void on(TimePoint, const RestoreDone& event) {
-    workbench_.on(event);
-    has_news_ = true;
+  void on(TimePoint, const StartFrom& event);
+  void on(TimePoint, const RestoreDone& event);
+  void on(TimePoint now, const SnapshotStored& event) {
+    remove(keeper_.on_stored(now, event.checkpoint, event.succeeded));
   }
-  void on(TimePoint, const SnapshotStored&) {}
-  void on(TimePoint, const CheckpointFound&) {}
+  void on(TimePoint, const CheckpointFound& event) { remove(keeper_.on_found(event.checkpoint)); }
+  void on(TimePoint now, const ShareTaken& event) {
+    workbench_.on(event);
+    averager_.on(now, event);
+  }
+  void on(TimePoint, const Blended& event) {
+    workbench_.on(event);
+    averager_.on(event);
+  }
   void on(TimePoint, const StopRequested& event) {
     is_stopping_ = has_news_ = true;
     stop_deadline_ = std::min(stop_deadline_, event.deadline);
@@ -110,6 +133,9 @@ class ReplicaCore : public Core {
       relay_.note_floor(now, floor.head, floor.sequence);
     }
   }
+  void receive(TimePoint, const NodeId& from, const Share& share) {
+    averager_.on(from, share, is_open());
+  }
   void receive(TimePoint, const NodeId& from, const UpBeacon&) { blame_line(from); }
   void receive(TimePoint, const NodeId& from, const DownBeacon&) { blame_line(from); }
   void blame_line(const NodeId& from) {
@@ -118,16 +144,25 @@ class ReplicaCore : public Core {
 
   void settle(TimePoint now);
   void steer();
+  bool has_steps_left() const;
+  bool is_evaluator() const;
+  void find_window();
+  bool has_way(TimePoint now) const;
   bool draw(TimePoint now);
   bool draw_evaluation(TimePoint now);
   void open(TimePoint now, MicrobatchId::Kind kind, Sequence sequence);
   void feed_engine(TimePoint now);
+  bool start_averaging();
+  void keep();
+  void remove(const std::vector<CheckpointId>& checkpoints);
   void leave_if_done(TimePoint now);
   void note_load(TimePoint now);
   void tell(TimePoint now, const NodeId& to);
   void tell_neighbours(TimePoint now);
   void report_phase();
 
+  /// Of the weights, once all that is applied is in them.
+  std::uint64_t position() const { return shared_.position_with(shared_.ledger.counts().applied); }
   bool is_open() const { return workbench_.is_restored() && !is_stopping_ && over_ == nullptr; }
   Phase phase() const;
   const char* waiting_for() const;
@@ -139,12 +174,16 @@ class ReplicaCore : public Core {
   Relay relay_;
   Mender mender_;
   Workbench workbench_;
+  Averager averager_;
+  SnapshotKeeper keeper_;
   Draw draw_;
+  std::uint32_t window_;
   LoadMeter load_meter_;
-  std::uint64_t in_weights_ = 0;
   TimePoint next_beacon_;
   bool has_news_ = true;   // for the neighbours
   bool had_path_ = false;  // when last told
+  bool is_started_ = false;
+  bool has_failed_to_start_ = false;
   bool is_stopping_ = false;
   TimePoint stop_deadline_ = kNever;
   const char* over_ = nullptr;
@@ -153,18 +192,44 @@ class ReplicaCore : public Core {
   Phase reported_phase_ = Phase::kGathering;
 };
 
+// ---- what its weights start from ----------------------------------------------------------------
+
+void ReplicaCore::on(TimePoint, const StartFrom& event) {
+  if (is_started_ || over_ != nullptr) return;
+  is_started_ = true;
+  shared_.epoch.from = event.checkpoint;
+  workbench_.enter_epoch();
+}
+
+void ReplicaCore::on(TimePoint, const RestoreDone& event) {
+  workbench_.on(event);
+  is_started_ = event.succeeded;
+  has_failed_to_start_ = !event.succeeded;
+  if (event.succeeded) {
+    keeper_.on_restored(event.checkpoint);
+    evaluation_.restart(event.checkpoint.position);
+  }
+  has_news_ = true;
+}
+
 // ---- what follows -------------------------------------------------------------------------------
 
 void ReplicaCore::settle(TimePoint now) {
   note_load(now);
   relay_.drop_abandoned();
   relay_.on_time(now);
+  averager_.on_time(now);
+  keeper_.on_time(now);
   const bool is_time = now >= next_beacon_;
   if (is_time) relay_.settle_floors();
   const bool has_changed = peers_.take_change();
   if (has_changed || is_time || relay_.take_trouble()) mender_.tend(now);
   has_news_ = has_news_ || has_changed;
-  if (shared_.is_head()) steer();
+  if (shared_.is_head()) {
+    if (has_changed) find_window();
+    if (has_changed || is_stopping_) evaluation_.set_duty(is_evaluator());
+    steer();
+  }
   leave_if_done(now);
   feed_engine(now);
   note_load(now);
@@ -173,25 +238,64 @@ void ReplicaCore::settle(TimePoint now) {
 }
 
 void ReplicaCore::steer() {
-  if (over_ != nullptr) return;
-  const Ledger::Counts counts = shared_.ledger.counts();
-  const bool is_all_drawn = !draw_.has_steps_left();
-  if (!is_all_drawn) {
-    evaluation_.on_applied(counts.applied);
-  } else if (counts.in_flight == 0 && !is_stopping_) {
-    evaluation_.start_final(counts.applied);
+  if (over_ != nullptr || !workbench_.is_restored()) return;
+  if (has_steps_left()) {
+    evaluation_.on_applied(position());
+  } else if (shared_.ledger.counts().in_flight == 0 && !is_stopping_) {
+    evaluation_.start_final(position());
   }
   if (const auto report = evaluation_.take_report()) shared_.actions.push(*report);
+}
+
+bool ReplicaCore::has_steps_left() const {
+  const std::uint64_t steps = shared_.options.steps;
+  return steps == 0 || position() + shared_.ledger.counts().in_flight < steps;
+}
+
+/// Of the heads that know each other one evaluates: all have about the same weights.
+bool ReplicaCore::is_evaluator() const {
+  for (const auto& [node, peer] : peers_.peers()) {
+    const bool is_head = peer.stage == shared_.options.stage && peer.is_live && peer.is_ready;
+    if (is_head && node < shared_.options.self) return false;
+  }
+  return !is_stopping_;
+}
+
+/// Where no window is given: places for each stage's replicas, as many as the next stage has, in
+/// equal parts for the heads.
+void ReplicaCore::find_window() {
+  const Options& options = shared_.options;
+  if (options.window > 0) return;
+  std::uint32_t heads = 1;
+  std::uint32_t next = 0;
+  for (const auto& [node, peer] : peers_.peers()) {
+    if (!peer.is_live || !peer.is_ready) continue;
+    heads += peer.stage == options.stage ? 1U : 0U;
+    next += peer.stage == options.stage.next() ? 1U : 0U;
+  }
+  const std::uint32_t share = std::max((next + heads - 1) / heads, 1U);
+  const std::uint32_t window =
+      std::min(kPlacesOfAReplica * options.stages * share, limits::kMaxWindow);
+  if (window == std::exchange(window_, window)) return;
+  draw_.set_window(window);
+  shared_.actions.push(WindowChanged{window, 0, kWindowReason});
+}
+
+bool ReplicaCore::has_way(TimePoint now) const {
+  return shared_.is_tail() || !finder_.choose(now).path.empty();
 }
 
 bool ReplicaCore::draw(TimePoint now) {
   if (!shared_.is_head() || over_ != nullptr) return false;
   if (draw_evaluation(now)) return true;
+  if (!has_steps_left()) {
+    waiting_for_draw_ = "what is in flight: all steps are drawn";
+    return false;
+  }
   const Ledger::Counts counts = shared_.ledger.counts();
   const std::uint32_t suspended = relay_.suspended();
   Draw::View view;
-  view.is_ready =
-      is_open() && suspended < limits::kMaxSuspended && !finder_.choose(now).path.empty();
+  view.is_ready = is_open() && suspended < limits::kMaxSuspended && has_way(now);
   view.is_stopping = is_stopping_;
   view.in_flight = counts.in_flight - std::min(suspended, counts.in_flight);
   view.evaluations = counts.evaluations;
@@ -205,8 +309,7 @@ bool ReplicaCore::draw(TimePoint now) {
 
 bool ReplicaCore::draw_evaluation(TimePoint now) {
   const bool may_send = is_open() && evaluation_.has_batch_to_send() &&
-                        shared_.ledger.counts().evaluations < shared_.options.window &&
-                        !finder_.choose(now).path.empty();
+                        shared_.ledger.counts().evaluations < window_ && has_way(now);
   if (may_send) open(now, MicrobatchId::Kind::kEval, evaluation_.take_batch());
   return may_send;
 }
@@ -225,10 +328,36 @@ void ReplicaCore::open(TimePoint now, MicrobatchId::Kind kind, Sequence sequence
 }
 
 void ReplicaCore::feed_engine(TimePoint now) {
-  if (workbench_.is_computing() || workbench_.start_due()) return;
+  if (workbench_.is_computing()) return;
+  keep();
+  if (workbench_.start_due()) return;
+  if (!workbench_.has_just_averaged() && start_averaging()) return;
   if (shared_.tasks.wants_draw()) draw(now);
   while (!workbench_.start_queued()) {
-    if (!draw(now)) return;
+    if (draw(now)) continue;
+    start_averaging();
+    return;
+  }
+}
+
+bool ReplicaCore::start_averaging() {
+  if (!workbench_.is_restored() || over_ != nullptr) return false;
+  auto task = averager_.next_task({is_open(), workbench_.version(), workbench_.in_weights()});
+  if (task) workbench_.start_averaging(std::move(*task));
+  return task.has_value();
+}
+
+/// Right after an update, and the engine free.
+void ReplicaCore::keep() {
+  if (!workbench_.is_at_cut() || over_ != nullptr) return;
+  const auto checkpoint =
+      workbench_.is_winding_up() ? keeper_.last(position()) : keeper_.next(position());
+  if (checkpoint) workbench_.snapshot(*checkpoint);
+}
+
+void ReplicaCore::remove(const std::vector<CheckpointId>& checkpoints) {
+  for (const CheckpointId& checkpoint : checkpoints) {
+    shared_.actions.push(RemoveCheckpoint{checkpoint});
   }
 }
 
@@ -238,11 +367,13 @@ void ReplicaCore::leave_if_done(TimePoint now) {
   const bool is_empty =
       counts.in_flight == 0 && counts.kept_gradients == 0 && counts.evaluations == 0;
   const bool is_late = now >= stop_deadline_;
-  if (!is_empty && !is_late) return;
+  if (!is_empty && !is_late) return workbench_.go_on();  // an orphan may come while it stores
   workbench_.wind_up();
-  if (!is_late && !workbench_.is_at_cut() && workbench_.is_restored()) return;
+  const bool is_saved = workbench_.is_at_cut() && keeper_.is_settled(position());
+  if (!is_late && !is_saved && workbench_.is_restored()) return;
   over_ = is_empty ? "drained" : "the time to stop is up: what it holds is given to others";
   relay_.finish();
+  averager_.stop();
   has_news_ = true;
 }
 
@@ -251,9 +382,7 @@ void ReplicaCore::note_load(TimePoint now) {
   Work work = Work::kNone;
   if (workbench_.is_restored() && workbench_.is_computing())
     work = workbench_.is_forwarding() ? Work::kForward : Work::kOther;
-  const std::uint64_t applied = shared_.ledger.counts().applied;
-  if (workbench_.is_at_cut()) in_weights_ = applied;
-  load_meter_.note(now, work, in_weights_);
+  load_meter_.note(now, work, workbench_.in_weights());
 }
 
 void ReplicaCore::tell_neighbours(TimePoint now) {
@@ -290,6 +419,7 @@ void ReplicaCore::tell(TimePoint now, const NodeId& to) {
 
 Phase ReplicaCore::phase() const {
   if (over_ != nullptr) return Phase::kOver;
+  if (!is_started_) return Phase::kGathering;
   if (!workbench_.is_restored()) return Phase::kRestoring;
   return is_stopping_ ? Phase::kDraining : Phase::kTraining;
 }
@@ -297,7 +427,8 @@ Phase ReplicaCore::phase() const {
 void ReplicaCore::report_phase() {
   if (phase() == reported_phase_) return;
   reported_phase_ = phase();
-  const char* reason = "it has just started";
+  const char* reason = "what it was to start from could not be restored";
+  if (reported_phase_ == Phase::kRestoring) reason = "it was told what to start from";
   if (reported_phase_ == Phase::kTraining) reason = "it has restored";
   if (reported_phase_ == Phase::kDraining) reason = "asked to stop";
   if (reported_phase_ == Phase::kOver) reason = over_;
@@ -308,6 +439,8 @@ void ReplicaCore::report_phase() {
 const char* ReplicaCore::waiting_for() const {
   if (workbench_.is_computing()) return "";
   if (over_ != nullptr) return over_;
+  if (has_failed_to_start_) return "another checkpoint to start from: that one was not restored";
+  if (!is_started_) return "to be told what its weights start from";
   return shared_.is_head() ? waiting_for_draw_ : workbench_.waiting_for();
 }
 
@@ -316,7 +449,9 @@ Status ReplicaCore::status() const {
   Status status;
   status.phase = phase();
   status.epoch = shared_.options.epoch;
-  status.position = status.applied = counts.applied;
+  status.from = shared_.epoch.from;
+  status.position = position();
+  status.applied = counts.applied;
   status.drawn = counts.drawn;
   status.in_flight = counts.in_flight;
   status.forwarded = counts.forwarded;
@@ -326,7 +461,9 @@ Status ReplicaCore::status() const {
   status.staleness_mean = workbench_.meter().staleness_updates();
   status.staleness_max = workbench_.meter().staleness_max();
   status.staleness_histogram = workbench_.meter().histogram();
-  status.window = shared_.is_head() ? shared_.options.window : 0;
+  status.window = shared_.is_head() ? window_ : 0;
+  status.window_smoothed = status.window;
+  status.window_reason = shared_.options.window > 0 ? "set by run.window" : kWindowReason;
   status.repeats = relay_.repeats();
   status.duplicates = relay_.duplicates();
   status.handed_back = shared_.ledger.handed_back();
@@ -334,6 +471,9 @@ Status ReplicaCore::status() const {
   status.written_off = relay_.written_off();
   status.evaluations = counts.evaluations;
   status.suspended = relay_.suspended();
+  status.averaged = averager_.averaged();
+  status.average_failed = averager_.failed();
+  status.is_averaging = averager_.is_busy();
   status.path_reason = path_reason_;
   status.is_computing = workbench_.is_computing();
   status.waiting_for = waiting_for();
@@ -342,8 +482,8 @@ Status ReplicaCore::status() const {
 
 }  // namespace
 
-std::unique_ptr<Core> make_replica_core(const Options& options, TimePoint now) {
-  return std::make_unique<ReplicaCore>(options, now);
+std::unique_ptr<Core> make_replica_core(const Options& options, StartState start, TimePoint now) {
+  return std::make_unique<ReplicaCore>(options, std::move(start), now);
 }
 
 }  // namespace brigade::swarm

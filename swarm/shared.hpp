@@ -23,9 +23,15 @@ struct Shared {
   bool is_tail() const { return options.stage.value() + 1 == options.stages; }
   /// Everything below is applied here, counted over the run.
   std::uint64_t position() const { return epoch.from.position + ledger.watermark(); }
+  /// Replicas: micro-batches of this stage that weights contain in which `applied` of this node's
+  /// own are.
+  std::uint64_t position_with(std::uint64_t applied) const {
+    return epoch.from.position + learned_elsewhere + applied;
+  }
 
   const Options options;
   EpochInfo epoch;
+  std::uint64_t learned_elsewhere = 0;  // replicas: micro-batches that came with averages
   Load load;  // of the slowest stage from this one on: the newest that is known
   ActionQueue actions;
   Ledger ledger;

@@ -82,14 +82,19 @@ void Workbench::begin_update() {
 }
 
 std::uint64_t Workbench::schedule_place() const {
-  if (!shared_.options.accumulate_follows) return version_.value();
-  const std::uint64_t applied = shared_.epoch.from.position + shared_.ledger.counts().applied;
-  return (applied - 1) / shared_.options.accumulate;
+  const bool is_by_microbatches =
+      shared_.options.accumulate_follows || shared_.options.has_replicas;
+  if (!is_by_microbatches) return version_.value();
+  const std::uint64_t position = shared_.position_with(shared_.ledger.counts().applied);
+  return (position - 1) / shared_.options.accumulate;
 }
 
 void Workbench::begin_snapshot() {
   const CheckpointId checkpoint = *snapshot_due_;
   snapshot_due_.reset();
+  if (shared_.options.has_replicas) {  // who starts from it draws anew: it has another instance
+    return begin(Task::kSnapshot, RunSnapshot{checkpoint, version_, {}, {}});
+  }
   const Sequence next{checkpoint.position - shared_.epoch.from.position};
   begin(Task::kSnapshot,
         RunSnapshot{checkpoint, version_, shared_.ledger.applied_from(next), next});
@@ -113,7 +118,7 @@ void Workbench::begin_backward(Slot slot) {
 
 bool Workbench::end(Task task) {
   BRIGADE_CHECK(task_ == task, "the driver answered a task that is not outstanding");
-  task_ = Task::kNone;
+  last_ = std::exchange(task_, Task::kNone);
   if (!std::exchange(is_orphaned_, false)) return true;
   shared_.actions.release(held_[0]);
   shared_.actions.release(held_[1]);
@@ -170,7 +175,7 @@ void Workbench::on(TimePoint now, const BackwardDone& answer) {
   ++accumulated_;
   if (shared_.is_head()) {
     shared_.actions.push(
-        StepReported{entry.id, shared_.epoch.from.position + applied_before + 1, entry.loss});
+        StepReported{entry.id, shared_.position_with(applied_before + 1), entry.loss});
   }
   outbox_.send_gradient(now, slot_, answer.gradient);
 }
@@ -191,6 +196,14 @@ void Workbench::on(const UpdateDone& answer) {
 void Workbench::on(const SnapshotTaken& answer) {
   end(Task::kSnapshot);  // sound even if its epoch is over
   shared_.actions.push(StoreSnapshot{answer.checkpoint});
+}
+
+void Workbench::on(const ShareTaken&) {
+  end(Task::kAverage);
+}
+
+void Workbench::on(const Blended&) {
+  end(Task::kAverage);
 }
 
 bool Workbench::on(const RestoreDone& answer) {

@@ -4,6 +4,8 @@
 // - Order: restore, update, snapshot, then what TaskQueue says. An update comes right after the
 //   backward that completes it, so that nothing is computed on weights that could be newer; a
 //   snapshot right after an update, when no gradient is half accumulated.
+// - Replicas: a share of the weights is taken, or blended in, at any other moment, though never
+//   twice in a row while there is something to train.
 // - The gradient goes upstream before the update: the stage before works while this one updates.
 // - A new epoch makes the outstanding answer worthless, not the engine free: the task is orphaned,
 //   what it uses is released with its answer, and the next task waits for that.
@@ -12,6 +14,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <utility>
 
 #include "swarm/event.hpp"
 #include "swarm/outbox.hpp"
@@ -29,12 +32,15 @@ class Workbench {
   void snapshot(const CheckpointId& checkpoint) { snapshot_due_ = checkpoint; }
   /// No more forwards and backwards: what is accumulated is updated, then only snapshots.
   void wind_up() { is_winding_up_ = true; }
+  void go_on() { is_winding_up_ = false; }  // something has come after all
 
   /// The engine being free: starts what comes before all else, a restore, update or snapshot.
   bool start_due();
   /// Nothing being due: starts what the queue says, if there is anything.
   bool start_queued();
-  /// Why that had nothing to start.
+  /// Nothing being due: a RunShare or RunBlend.
+  void start_averaging(Action task) { begin(Task::kAverage, std::move(task)); }
+  /// Why start_queued() had nothing to start.
   const char* waiting_for() const { return waiting_for_; }
 
   void on(TimePoint now, const ForwardDone& answer);
@@ -42,6 +48,8 @@ class Workbench {
   void on(TimePoint now, const InputRejected& answer);
   void on(const UpdateDone& answer);
   void on(const SnapshotTaken& answer);
+  void on(const ShareTaken& answer);
+  void on(const Blended& answer);
   /// False: the answer is to an epoch that is over.
   bool on(const RestoreDone& answer);
 
@@ -50,11 +58,23 @@ class Workbench {
   bool is_restored() const { return is_restored_; }
   /// Right after an update: everything applied is in the weights.
   bool is_at_cut() const { return is_restored_ && accumulated_ == 0; }
+  bool is_winding_up() const { return is_winding_up_; }
+  bool has_just_averaged() const { return last_ == Task::kAverage; }
+  /// Micro-batches of this epoch applied before the last update.
+  std::uint64_t in_weights() const { return shared_.ledger.counts().applied - accumulated_; }
   Version version() const { return version_; }
   const StalenessMeter& meter() const { return meter_; }
 
  private:
-  enum class Task : std::uint8_t { kNone, kRestore, kUpdate, kSnapshot, kForward, kBackward };
+  enum class Task : std::uint8_t {
+    kNone,
+    kRestore,
+    kUpdate,
+    kSnapshot,
+    kForward,
+    kBackward,
+    kAverage
+  };
 
   void begin(Task task, Action action);
   /// Ends the outstanding task, which was `task`; false if it was orphaned.
@@ -73,7 +93,8 @@ class Workbench {
   StalenessMeter meter_;
 
   Task task_ = Task::kNone;
-  Slot slot_ = 0;  // of a forward or backward
+  Task last_ = Task::kNone;  // the one before
+  Slot slot_ = 0;            // of a forward or backward
   bool is_orphaned_ = false;
   Payload held_[2];  // of an orphaned task: released with its answer
 

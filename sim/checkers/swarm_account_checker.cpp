@@ -15,6 +15,12 @@
 namespace brigade::sim {
 namespace {
 
+/// Where the window is found, two micro-batches for each replica, if there is but one head.
+std::uint32_t window_of(const SwarmScenario& scenario) {
+  const std::uint32_t window = scenario.options.window;
+  return window > 0 ? window : 2 * scenario.stages * scenario.replicas;
+}
+
 class SwarmAccountChecker : public SwarmChecker {
  public:
   SwarmAccountChecker(const SwarmScenario& scenario, Violations& violations)
@@ -32,21 +38,13 @@ class SwarmAccountChecker : public SwarmChecker {
       facts.open.erase(done->id);
       facts.suspended.erase(done->id);
     }
-    const bool is_answer = std::holds_alternative<swarm::ForwardDone>(event) ||
-                           std::holds_alternative<swarm::BackwardDone>(event) ||
-                           std::holds_alternative<swarm::UpdateDone>(event) ||
-                           std::holds_alternative<swarm::RestoreDone>(event) ||
-                           std::holds_alternative<swarm::InputRejected>(event);
-    if (is_answer) facts.is_computing = false;
+    if (is_task_answer(event)) facts.is_computing = false;
   }
 
   void on_action(std::uint32_t index, const swarm::Action& action) override {
     Facts& facts = hosts_[index];
     const auto* forward = std::get_if<swarm::RunForward>(&action);
-    const bool is_task = forward != nullptr || std::holds_alternative<swarm::RunBackward>(action) ||
-                         std::holds_alternative<swarm::RunUpdate>(action) ||
-                         std::holds_alternative<swarm::RunRestore>(action);
-    if (is_task && std::exchange(facts.is_computing, true)) {
+    if (is_task(action) && std::exchange(facts.is_computing, true)) {
       report(index, "a compute task was started while another one is running");
     }
     const bool is_own = forward != nullptr && forward->keeps && stage_of(index) == 0 &&
@@ -99,16 +97,37 @@ class SwarmAccountChecker : public SwarmChecker {
   void check_window(std::uint32_t index) {
     const Facts& facts = hosts_[index];
     const std::size_t places = facts.open.size() - facts.suspended.size();
-    if (places <= scenario_.options.window) return;
+    if (places <= window_of(scenario_)) return;
     report(index, "drew with " + std::to_string(places) +
                       " micro-batches in flight and a window of " +
-                      std::to_string(scenario_.options.window));
+                      std::to_string(window_of(scenario_)));
   }
 
   std::vector<Facts> hosts_;
 };
 
 }  // namespace
+
+bool is_task(const swarm::Action& action) {
+  return std::holds_alternative<swarm::RunForward>(action) ||
+         std::holds_alternative<swarm::RunBackward>(action) ||
+         std::holds_alternative<swarm::RunUpdate>(action) ||
+         std::holds_alternative<swarm::RunSnapshot>(action) ||
+         std::holds_alternative<swarm::RunShare>(action) ||
+         std::holds_alternative<swarm::RunBlend>(action) ||
+         std::holds_alternative<swarm::RunRestore>(action);
+}
+
+bool is_task_answer(const swarm::Event& event) {
+  return std::holds_alternative<swarm::ForwardDone>(event) ||
+         std::holds_alternative<swarm::BackwardDone>(event) ||
+         std::holds_alternative<swarm::UpdateDone>(event) ||
+         std::holds_alternative<swarm::SnapshotTaken>(event) ||
+         std::holds_alternative<swarm::ShareTaken>(event) ||
+         std::holds_alternative<swarm::Blended>(event) ||
+         std::holds_alternative<swarm::RestoreDone>(event) ||
+         std::holds_alternative<swarm::InputRejected>(event);
+}
 
 SwarmCheckerPtr make_swarm_account_checker(const SwarmScenario& scenario, Violations& violations) {
   return std::make_unique<SwarmAccountChecker>(scenario, violations);

@@ -38,6 +38,10 @@ class SwarmChecker {
   const char* name_;
 };
 
+/// What a device computes.
+bool is_task(const swarm::Action& action);
+bool is_task_answer(const swarm::Event& event);
+
 using SwarmCheckerPtr = std::unique_ptr<SwarmChecker>;
 
 // No id is applied twice at a stage, none of a live head is lost.
@@ -46,5 +50,7 @@ SwarmCheckerPtr make_swarm_once_checker(const SwarmScenario& scenario, Violation
 SwarmCheckerPtr make_swarm_payload_checker(const SwarmScenario& scenario, Violations& violations);
 // One task at a time; taken = applied + in flight + handed back; windows and other bounds.
 SwarmCheckerPtr make_swarm_account_checker(const SwarmScenario& scenario, Violations& violations);
+// Exchanges between replicas end, one at a time; positions never fall; checkpoints are cuts.
+SwarmCheckerPtr make_swarm_average_checker(const SwarmScenario& scenario, Violations& violations);
 
 }  // namespace brigade::sim

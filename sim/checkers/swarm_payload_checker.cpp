@@ -21,6 +21,10 @@ class SwarmPayloadChecker : public SwarmChecker {
       const auto* backward = std::get_if<swarm::Backward>(&received->message);
       if (forward != nullptr) hold(host, forward->payload, forward->id);
       if (backward != nullptr) hold(host, backward->payload, backward->id);
+      const auto* share = std::get_if<swarm::Share>(&received->message);
+      if (share != nullptr) hold(host, share->payload, id_of(share->round));
+    } else if (const auto* share = std::get_if<swarm::ShareTaken>(&event)) {
+      hold(host, share->payload, id_of(share->round));
     } else if (const auto* forward = std::get_if<swarm::ForwardDone>(&event)) {
       hold(host, forward->output, forward->id);
     } else if (const auto* backward = std::get_if<swarm::BackwardDone>(&event)) {
@@ -39,6 +43,11 @@ class SwarmPayloadChecker : public SwarmChecker {
       const auto* backward = std::get_if<swarm::Backward>(&send->message);
       if (forward != nullptr) check_use(host, forward->payload, forward->id);
       if (backward != nullptr) check_use(host, backward->payload, backward->id);
+      const auto* share = std::get_if<swarm::Share>(&send->message);
+      if (share != nullptr) check_use(host, share->payload, id_of(share->round));
+    } else if (const auto* blend = std::get_if<swarm::RunBlend>(&action)) {
+      check_use(host, blend->mine, id_of(blend->round));
+      check_use(host, blend->theirs, id_of(blend->round));
     } else if (const auto* forward = std::get_if<swarm::RunForward>(&action)) {
       check_use(host, forward->input, forward->id);
     } else if (const auto* backward = std::get_if<swarm::RunBackward>(&action)) {
@@ -57,6 +66,10 @@ class SwarmPayloadChecker : public SwarmChecker {
   }
 
  private:
+  /// A share is not of a micro-batch: of epoch 0, where there are none.
+  static MicrobatchId id_of(std::uint64_t round) {
+    return {Epoch{0}, HeadIndex{0}, Sequence{round}, MicrobatchId::Kind::kTrain};
+  }
   void hold(std::uint32_t host, const swarm::Payload& payload, const MicrobatchId& id) {
     if (!payload.is_empty()) held_[host].emplace(payload.id.value(), id);
   }

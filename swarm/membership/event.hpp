@@ -44,7 +44,7 @@ struct DoingChanged {
   Doing doing = Doing::kSpare;
   std::optional<StageIndex> stage;
   StageIndex target;
-  std::uint64_t serves_since_unix_s = 0;
+  bool stays = false;
   bool has_state = false;
 };
 /// What the driver found out about its own machine.

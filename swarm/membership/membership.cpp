@@ -222,7 +222,7 @@ void Membership::Impl::on(TimePoint now, const DoingChanged& event) {
   NodeRecord changed = *shared_.self;
   changed.doing = event.doing;
   changed.target = event.target;
-  changed.serves_since_unix_s = event.serves_since_unix_s;
+  changed.stays = event.stays;
   changed.has_state = event.has_state;
   if (event.doing != Doing::kGone) changed.stage = event.stage;
   if (fault_of(changed, shared_.options.stages)) return;

@@ -55,7 +55,7 @@ bool says_same(const NodeRecord& a, const NodeRecord& b) {
   return a.id == b.id && a.doing == b.doing && a.stage == b.stage && a.target == b.target &&
          a.can_be_dialled == b.can_be_dialled && a.addresses == b.addresses && a.via == b.via &&
          a.memory_bytes == b.memory_bytes && a.pace == b.pace &&
-         a.serves_since_unix_s == b.serves_since_unix_s && a.has_state == b.has_state;
+         a.stays == b.stays && a.has_state == b.has_state;
 }
 
 const char* to_string(Doing doing) {

@@ -45,7 +45,7 @@ struct NodeRecord {
   std::vector<NodeId> via;
   std::uint64_t memory_bytes = 0;
   Duration pace{};                        // of one micro-batch; zero: not known yet
-  std::uint64_t serves_since_unix_s = 0;  // in this process; 0: it does not serve
+  bool stays = false;                     // its owner chose the stage: it does not move
   bool has_state = false;                 // it has a checkpoint of its stage
   SignedBytes proof;
 };

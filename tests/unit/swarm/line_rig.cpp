@@ -257,6 +257,10 @@ void LineRig::act(std::uint32_t stage, const RunRestore& action) {
   compute(stage, RestoreDone{action.checkpoint, succeeds, host.version});
 }
 
+void LineRig::expect_line(std::uint32_t) {
+  expect(false, "averaging in a line");
+}
+
 void LineRig::act(std::uint32_t stage, const Forget& action) {
   expect(hosts_[stage].kept.erase(action.id) == 1, "forgot what was not kept");
 }

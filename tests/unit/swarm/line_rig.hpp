@@ -94,6 +94,8 @@ class LineRig {
   void act(std::uint32_t stage, const RunUpdate& action);
   void act(std::uint32_t stage, const RunSnapshot& action);
   void act(std::uint32_t stage, const RunRestore& action);
+  void act(std::uint32_t stage, const RunShare&) { expect_line(stage); }
+  void act(std::uint32_t stage, const RunBlend&) { expect_line(stage); }
   void act(std::uint32_t stage, const Forget& action);
   void act(std::uint32_t stage, const StoreSnapshot& action);
   void act(std::uint32_t stage, const RemoveCheckpoint& action);
@@ -105,6 +107,7 @@ class LineRig {
   void act(std::uint32_t stage, const Repeated& action);
   void act(std::uint32_t stage, const Misbehaved& action);
   void act(std::uint32_t, const PathReported&) {}
+  static void expect_line(std::uint32_t stage);
   void compute(std::uint32_t stage, Event answer);
   Payload make_payload(std::uint32_t stage);
   bool is_linked(std::uint32_t a, std::uint32_t b) const;

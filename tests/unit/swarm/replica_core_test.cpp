@@ -1,7 +1,9 @@
 // The middle of three stages in a swarm with replicas, with its neighbours and its engine played by
 // hand: one node before and two after.
 #include <chrono>
+#include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "swarm/node.hpp"
@@ -22,15 +24,17 @@ struct Rig {
   std::optional<Node> node;
   std::vector<Action> actions;
 
-  Rig() {
+  explicit Rig(const std::function<void(Options&)>& tweak = {}, StartState start = {}) {
     Options options;
     options.has_replicas = true;
     options.self = self.node;
     options.instance = self.instance;
     options.stage = StageIndex{1};
     options.stages = 3;
-    node.emplace(options, StartState{}, now);
+    if (tweak) tweak(options);
+    node.emplace(options, std::move(start), now);
     handle(Tick{});
+    handle(StartFrom{{options.epoch, 0}});
     handle(RestoreDone{{}, true, Version{}});
     handle(LinkUp{head.node, StageIndex{0}, head.instance});
     for (const Holder& after : {tail, other}) {
@@ -75,6 +79,13 @@ struct Rig {
     handle(Received{tail.node,
                     Backward{id(sequence), Attempt{1}, {1, 1}, {}, bytes(4000 + sequence)}});
     handle(BackwardDone{id(sequence), bytes(5000 + sequence)});
+  }
+  template <class T>
+  const T* did() const {
+    for (const Action& action : actions) {
+      if (const auto* it = std::get_if<T>(&action)) return it;
+    }
+    return nullptr;
   }
   template <class T>
   const T* sent(const Holder& to) const {
@@ -172,10 +183,100 @@ TEST_CASE(
   CHECK(rig.node->status().phase == Phase::kDraining);
   rig.handle(UpdateDone{Version{1}});
   rig.receipt(rig.head, 0, Direction::kBackward, 2, Receipt::Kind::kApplied);
+  const CheckpointId last{Epoch{1}, 1};
+  REQUIRE(rig.did<RunSnapshot>() != nullptr);
+  CHECK(rig.did<RunSnapshot>()->checkpoint == last);
+  rig.handle(SnapshotTaken{last});
+  CHECK(rig.did<StoreSnapshot>() != nullptr);
+  CHECK(rig.node->status().phase == Phase::kDraining);
+  rig.handle(SnapshotStored{last, true});
   CHECK(rig.node->status().phase == Phase::kOver);
   const auto* goodbye = rig.sent<NodeBeacon>(rig.head);
   REQUIRE(goodbye != nullptr);
   CHECK(goodbye->is_leaving);
+}
+
+TEST_CASE("a node restores what it is told to start from, once it could be restored") {
+  Rig rig;
+  Options options;
+  options.has_replicas = true;
+  options.instance = 1;
+  options.stages = 2;
+  rig.node.emplace(options, StartState{}, rig.now);
+  rig.handle(Tick{});
+  CHECK(rig.did<RunRestore>() == nullptr);
+  CHECK(rig.node->status().phase == Phase::kGathering);
+  const CheckpointId first{Epoch{1}, 70};
+  const CheckpointId second{Epoch{1}, 50};
+  rig.handle(StartFrom{first});
+  REQUIRE(rig.did<RunRestore>() != nullptr);
+  CHECK(rig.did<RunRestore>()->checkpoint == first);
+  CHECK(rig.node->status().phase == Phase::kRestoring);
+  rig.handle(RestoreDone{first, false, {}});
+  CHECK(rig.node->status().phase == Phase::kGathering);
+  rig.handle(StartFrom{second});
+  REQUIRE(rig.did<RunRestore>() != nullptr);
+  rig.handle(RestoreDone{second, true, Version{5}});
+  CHECK(rig.node->status().phase == Phase::kTraining);
+  CHECK(rig.node->status().position == 50);
+  CHECK(rig.node->status().from == second);
+  rig.handle(StartFrom{first});
+  CHECK(rig.did<RunRestore>() == nullptr);
+  CHECK(rig.node->status().position == 50);
+}
+
+TEST_CASE("replicas share between two tasks, after an update that is due, and train in between") {
+  Rig rig([](Options& options) { options.average_every = 1; });
+  const Holder replica{test::node_id(21), 210};
+  rig.handle(LinkUp{replica.node, StageIndex{1}, replica.instance});
+  rig.tell(replica);
+  rig.forward(0, rig.path(rig.tail));
+  rig.handle(ForwardDone{Rig::id(0), Rig::bytes(3000), {}});
+  rig.handle(Received{rig.tail.node, Backward{Rig::id(0), Attempt{1}, {1, 1}, {}, Rig::bytes(1)}});
+  rig.handle(BackwardDone{Rig::id(0), Rig::bytes(2)});
+  CHECK(rig.did<RunUpdate>() != nullptr);
+  CHECK(rig.did<RunShare>() == nullptr);
+  rig.forward(1, rig.path(rig.tail));
+  rig.forward(2, rig.path(rig.tail));
+  rig.handle(UpdateDone{Version{1}});
+  REQUIRE(rig.did<RunShare>() != nullptr);
+  const std::uint64_t round = rig.did<RunShare>()->round;
+  rig.handle(ShareTaken{round, Rig::bytes(5)});
+  REQUIRE(rig.sent<Share>(replica) != nullptr);
+  CHECK(rig.sent<Share>(replica)->position == 1);
+  CHECK(rig.did<RunForward>() != nullptr);
+  rig.handle(Received{replica.node, Share{round, /*is_answer=*/true, 4, 20, Rig::bytes(6)}});
+  CHECK(rig.did<RunBlend>() == nullptr);
+  rig.handle(ForwardDone{Rig::id(1), Rig::bytes(3001), {}});
+  REQUIRE(rig.did<RunBlend>() != nullptr);
+  CHECK(rig.did<RunBlend>()->weight == 1);
+  rig.handle(Blended{round, true});
+  CHECK(rig.did<RunForward>() != nullptr);
+  CHECK(rig.did<Release>() != nullptr);
+  CHECK(rig.node->status().averaged == 1);
+  CHECK(rig.node->status().position == 20);
+}
+
+TEST_CASE("a checkpoint is taken right after the update that passes a multiple of the interval") {
+  Rig rig(
+      [](Options& options) {
+        options.checkpoint_every = 2;
+        options.keep_checkpoints = 1;
+      },
+      StartState{{{Epoch{1}, 0}}, Epoch{1}});
+  rig.apply(0);
+  rig.handle(UpdateDone{Version{1}});
+  CHECK(rig.did<RunSnapshot>() == nullptr);
+  rig.apply(1);
+  CHECK(rig.did<RunSnapshot>() == nullptr);
+  rig.handle(UpdateDone{Version{2}});
+  REQUIRE(rig.did<RunSnapshot>() != nullptr);
+  CHECK(rig.did<RunSnapshot>()->checkpoint == CheckpointId{Epoch{1}, 2});
+  CHECK(rig.did<RunSnapshot>()->version == Version{2});
+  rig.handle(SnapshotTaken{{Epoch{1}, 2}});
+  rig.handle(SnapshotStored{{Epoch{1}, 2}, true});
+  REQUIRE(rig.did<RemoveCheckpoint>() != nullptr);
+  CHECK(rig.did<RemoveCheckpoint>()->checkpoint == CheckpointId{Epoch{1}, 0});
 }
 
 TEST_CASE("the holder at stage 1 asks another head to adopt what a lost one drew") {
