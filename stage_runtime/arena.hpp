@@ -29,5 +29,12 @@ struct Arena {
 /// Host memory to a flat buffer and back.
 void upload(std::span<const float> from, const at::Tensor& to);
 void download(const at::Tensor& from, std::span<float> to);
+/// The same for blocks of a flat buffer (averaging.hpp); `blocks` ascend.
+void upload_blocks(std::span<const float> from, std::span<const std::uint32_t> blocks,
+                   const at::Tensor& to);
+void download_blocks(const at::Tensor& from, std::span<const std::uint32_t> blocks,
+                     std::span<float> to);
+/// Zeros between the parameters, where bytes of a peer may have left something.
+void clear_gaps(const Layout& layout, const at::Tensor& buffer);
 
 }  // namespace brigade::stage

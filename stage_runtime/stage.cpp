@@ -14,6 +14,7 @@
 #include "base/limits.hpp"
 #include "base/random.hpp"
 #include "stage_runtime/arena.hpp"
+#include "stage_runtime/averaging.hpp"
 #include "stage_runtime/checkpoint.hpp"
 #include "stage_runtime/codec.hpp"
 #include "stage_runtime/drift_probe.hpp"
@@ -46,16 +47,25 @@ auto guarded(const Slice& slice, const char* what, const Body& body) -> decltype
   }
 }
 
-/// Tensor (N, D) as bytes for the wire.
-Result<Bytes> encode_rows(const at::Tensor& tensor, Codec codec, const Rounding& rounding,
-                          const std::string& what) {
-  const at::Tensor rows = tensor.to(at::kCPU, at::kFloat).contiguous();
-  const std::span<const float> values(rows.const_data_ptr<float>(),
-                                      static_cast<std::size_t>(rows.numel()));
+Result<Bytes> encode_values(std::span<const float> values, Codec codec, const Rounding& rounding,
+                            const std::string& what) {
   const std::uint64_t size = encoded_bytes(codec, values.size());
   Bytes bytes{std::make_unique_for_overwrite<std::byte[]>(size), size};
   BRIGADE_TRY(encode(codec, values, rounding, {bytes.data.get(), bytes.size}, what));
   return bytes;
+}
+
+/// Tensor (N, D) as bytes for the wire.
+Result<Bytes> encode_rows(const at::Tensor& tensor, Codec codec, const Rounding& rounding,
+                          const std::string& what) {
+  const at::Tensor rows = tensor.to(at::kCPU, at::kFloat).contiguous();
+  return encode_values({rows.const_data_ptr<float>(), static_cast<std::size_t>(rows.numel())},
+                       codec, rounding, what);
+}
+
+/// int8 is for tensors that are used once: its step is larger than what an update changes.
+bool holds_weights(Codec codec) {
+  return codec == Codec::kFp32 || codec == Codec::kBf16;
 }
 
 class LocalStage final : public Stage {
@@ -71,6 +81,8 @@ class LocalStage final : public Stage {
         gradients_(ModelTensors::view(layout_, options.slice, arena_.gradients)),
         optimizer_(Optimizer::make(options.method, optimizer_of(method, options.method), layout_,
                                    arena_, *device_)),
+        round_blocks_(options.seed, options.slice.stage, layout_.buffer_size(),
+                      options.method.average_share),
         probe_(arena_.weights) {}
 
   Result<ForwardResult> forward(const MicrobatchId& id, const Encoded& activation,
@@ -82,6 +94,11 @@ class LocalStage final : public Stage {
   Result<UpdateReport> update(const UpdateOrder& order) override;
   void forget(const MicrobatchId& id) override;
   void forget_all() override;
+
+  Result<Bytes> share(std::uint64_t round, Codec codec) const override;
+  Result<> blend(std::uint64_t round, const Encoded& mine, const Encoded& theirs,
+                 double weight) override;
+  std::uint32_t share_blocks() const override { return round_blocks_.blocks_a_round(); }
 
   SnapshotPtr snapshot() const override;
   Result<> reset() override;
@@ -131,6 +148,7 @@ class LocalStage final : public Stage {
   ModelTensors gradients_;
   std::unique_ptr<Optimizer> optimizer_;
   OptimizerCounters counters_;
+  RoundBlocks round_blocks_;
   DriftProbe probe_;
   std::unordered_map<MicrobatchId, Kept> kept_;
 };
@@ -328,6 +346,42 @@ void LocalStage::forget_all() {
   versions_.forget_all();
   const c10::InferenceMode no_autograd;
   arena_.gradients.zero_();
+}
+
+Result<Bytes> LocalStage::share(std::uint64_t round, Codec codec) const {
+  if (!holds_weights(codec)) {
+    return make_error(ErrorCode::kBadInput, "weights are shared in fp32 or bf16 only");
+  }
+  return guarded(options_.slice, "share", [&]() -> Result<Bytes> {
+    HostBuffer values(std::size_t{share_blocks()} * kShareWidth);
+    download_blocks(arena_.weights, round_blocks_.of(round), values.span());
+    return encode_values(values.span(), codec, Rounding::to_nearest(),
+                         fmt::format("the share of round {}", round));
+  });
+}
+
+Result<> LocalStage::blend(std::uint64_t round, const Encoded& mine, const Encoded& theirs,
+                           double weight) {
+  if (!holds_weights(mine.codec) || !holds_weights(theirs.codec)) {
+    return make_error(ErrorCode::kProtocol, "weights are shared in fp32 or bf16 only");
+  }
+  if (!(weight >= 0 && weight <= 1)) {
+    return make_error(ErrorCode::kProtocol,
+                      fmt::format("a share can't count {} of the whole; 0 to 1", weight));
+  }
+  return guarded(options_.slice, "blend", [&]() -> Result<> {
+    const std::size_t size = std::size_t{share_blocks()} * kShareWidth;
+    HostBuffer now(size), then(size), other(size);
+    BRIGADE_TRY(decode(mine.codec, mine.bytes, then.span(), "own share"));
+    BRIGADE_TRY(decode(theirs.codec, theirs.bytes, other.span(), "share of a replica"));
+    const std::vector<std::uint32_t> blocks = round_blocks_.of(round);
+    download_blocks(arena_.weights, blocks, now.span());
+    BRIGADE_TRY(add_difference(now.span(), then.span(), other.span(), weight));
+    versions_.before_blend();
+    upload_blocks(now.span(), blocks, arena_.weights);
+    clear_gaps(layout_, arena_.weights);
+    return device_->refresh_shadow(arena_.weights, arena_.shadow);
+  });
 }
 
 std::uint64_t LocalStage::kept_bytes() const {

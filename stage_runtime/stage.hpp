@@ -70,7 +70,10 @@ struct MethodSettings {
   double look_ahead = 1;           // s of nesterov-muon
   std::uint32_t muon_refresh = 1;  // updates that a direction of Muon is used for
   std::string optimizer = "auto";  // of the synchronous methods: "muon" instead of their own
+  double average_share = 0.1;      // of the weights, that a round of averaging replicas names
 };
+
+inline constexpr std::uint32_t kShareWidth = 1024;  // weights a block that replicas average
 
 struct StageOptions {
   ModelShape model;
@@ -170,6 +173,19 @@ class Stage {
   virtual Result<UpdateReport> update(const UpdateOrder& order) = 0;
   virtual void forget(const MicrobatchId& id) = 0;
   virtual void forget_all() = 0;  // activations and accumulated gradients
+
+  /// Replicas: the parts of the weights that `round` names, for another replica of this stage
+  /// (stage_runtime/averaging.hpp): (1, share_blocks(), kShareWidth) in `codec`, fp32 or bf16
+  /// (else kBadInput), rounded to nearest. A pure function of the run's seed, the stage, `round`
+  /// and the weights.
+  virtual Result<Bytes> share(std::uint64_t round, Codec codec = Codec::kFp32) const = 0;
+  /// weights += weight · (theirs − mine) in the parts that `round` names; `mine` is what
+  /// share(round) gave then, `weight` lies in 0 … 1. What was learned since stays; moments,
+  /// counters and what is kept for micro-batches in flight are left alone. kProtocol: sizes, a
+  /// codec or a weight that can't be, non-finite values, before or after; then nothing is changed.
+  virtual Result<> blend(std::uint64_t round, const Encoded& mine, const Encoded& theirs,
+                         double weight) = 0;
+  virtual std::uint32_t share_blocks() const = 0;  // how many blocks one round names
 
   virtual SnapshotPtr snapshot() const = 0;
   /// Back to the seeded initialisation.

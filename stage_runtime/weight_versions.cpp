@@ -1,6 +1,7 @@
 #include "stage_runtime/weight_versions.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace brigade::stage {
 
@@ -31,13 +32,23 @@ std::shared_ptr<const ModelTensors> WeightVersions::take_for_forward() {
 
 void WeightVersions::before_update() {
   ++updates_;
-  const bool is_needed = policy_ == WeightsPolicy::kGroupBefore || newest_.use_count() > 1;
-  if (!is_needed) return;
+  if (policy_ == WeightsPolicy::kGroupBefore) {
+    before_ = part_from_live();
+  } else {
+    before_blend();
+  }
+}
+
+void WeightVersions::before_blend() {
+  if (newest_.use_count() > 1) part_from_live();
+}
+
+std::shared_ptr<ModelTensors> WeightVersions::part_from_live() {
   *newest_ = ModelTensors::view(layout_, slice_, live_.clone());
   std::erase_if(older_, [](const auto& version) { return version.expired(); });
   older_.push_back(newest_);
-  if (policy_ == WeightsPolicy::kGroupBefore) before_ = newest_;
-  newest_ = std::make_shared<ModelTensors>(ModelTensors::view(layout_, slice_, live_));
+  return std::exchange(newest_,
+                       std::make_shared<ModelTensors>(ModelTensors::view(layout_, slice_, live_)));
 }
 
 void WeightVersions::forget_all() {

@@ -26,12 +26,18 @@ class WeightVersions {
   std::shared_ptr<const ModelTensors> take_for_forward();
   /// To be called before the optimiser's pass.
   void before_update();
+  /// To be called before any other change of the weights: no version of its own, but whoever holds
+  /// the newest goes on seeing it as it was.
+  void before_blend();
   /// Everything older is let go; counting of groups starts anew.
   void forget_all();
   /// Stored now, the newest included.
   std::uint32_t count() const;
 
  private:
+  /// The newest so far gets a copy of the weights for itself.
+  std::shared_ptr<ModelTensors> part_from_live();
+
   const Layout& layout_;
   Slice slice_;
   at::Tensor live_;

@@ -74,7 +74,11 @@ Result<> check_settings(const MethodSettings& settings) {
                                   "below {}",
                                   bound.field, bound.value, bound.least, bound.below));
   }
-  return {};
+  if (settings.average_share > 0 && settings.average_share <= 1) return {};
+  return make_error(ErrorCode::kBadInput,
+                    fmt::format("method: average_share = {} is not possible; it must be above 0 "
+                                "and at most 1",
+                                settings.average_share));
 }
 
 }  // namespace brigade::stage

@@ -104,6 +104,9 @@ TEST_CASE("settings that no run can have are refused by name") {
   refused([](MethodSettings& s) { s.learning_rate = NAN; }, "learning_rate");
   refused([](MethodSettings& s) { s.beta2 = 1; }, "beta2");
   refused([](MethodSettings& s) { s.clip = -0.5; }, "clip");
+  refused([](MethodSettings& s) { s.average_share = 0; }, "average_share");
+  refused([](MethodSettings& s) { s.average_share = 1.01; }, "average_share");
+  refused([](MethodSettings& s) { s.average_share = NAN; }, "average_share");
 }
 
 }  // namespace brigade::stage
