@@ -9,6 +9,8 @@ namespace brigade::limits {
 
 // Shape of a model and of a run.
 inline constexpr std::uint32_t kMaxStages = 4096;
+// Where micro-batches carry the holders of their path, a frame's header must have room for them.
+inline constexpr std::uint32_t kMaxStagesOfReplicas = 1024;
 inline constexpr std::uint32_t kMaxBlocks = 1024;
 inline constexpr std::uint32_t kMaxWidth = 65536;  // d, model width
 inline constexpr std::uint32_t kMaxHeads = 1024;   // attention heads
@@ -26,6 +28,7 @@ inline constexpr std::uint32_t kMaxWindow = 1024;  // micro-batches in flight fr
 inline constexpr std::uint64_t kDayNs = 86'400'000'000'000;
 inline constexpr std::uint64_t kMaxPaceNs = kDayNs;             // computing time of one micro-batch
 inline constexpr std::uint64_t kMaxElapsedNs = 3'650 * kDayNs;  // of an epoch
+inline constexpr std::uint64_t kMaxClockNs = 36'500 * kDayNs;   // of a monotonic clock
 inline constexpr std::uint32_t kMaxInFlight = 4096;             // at one stage, all heads together
 inline constexpr std::uint32_t kMaxKeptGradients = 4096;  // applied, not yet acknowledged upstream
 inline constexpr std::uint32_t kMaxAppliedAhead = 4096;   // applied beyond the oldest that is not

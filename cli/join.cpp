@@ -159,6 +159,9 @@ void add_join(CLI::App& app, Chosen& chosen) {
       ->type_name("DEVICE");
   command->add_option("--threads", flags->settings.threads, "compute threads; 0: all cores")
       ->type_name("N");
+  command->add_option("--log", flags->settings.log, "least level that is logged (default: info)")
+      ->type_name("LEVEL")
+      ->check(CLI::IsMember({"trace", "debug", "info", "warn", "error"}));
   command->add_flag("--prepare", flags->prepares_only,
                     "write the folder and say how to start it, for a service");
   command->footer(

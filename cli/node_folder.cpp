@@ -53,6 +53,7 @@ void apply(const JoinSettings& settings, config::NodeConfig& node) {
   if (settings.announce) node.announce = *settings.announce;
   if (settings.device) node.device = *settings.device;
   if (settings.threads) node.threads = *settings.threads;
+  if (settings.log) node.log = *settings.log;
 }
 
 }  // namespace

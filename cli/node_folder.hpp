@@ -32,6 +32,7 @@ struct JoinSettings {
   std::optional<std::string> announce;
   std::optional<std::string> device;
   std::optional<std::uint32_t> threads;
+  std::optional<std::string> log;
 };
 
 /// Writes node.toml and the invite; a folder that was made before keeps everything else. kBadInput:

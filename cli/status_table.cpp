@@ -49,6 +49,31 @@ Json peer_json(const control::PeerStatus& peer) {
   return json;
 }
 
+Json replica_json(const control::NodeStatus& node) {
+  if (!node.has_replica_status()) return nullptr;
+  const auto& replica = node.replica_status();
+  Json json;
+  json["taken"] = replica.taken();
+  json["handed_back"] = replica.handed_back();
+  json["written_off"] = replica.written_off();
+  json["suspended"] = replica.suspended();
+  json["path_reason"] = replica.path_reason();
+  json["averaged"] = replica.averaged();
+  json["average_failed"] = replica.average_failed();
+  return json;
+}
+
+/// Every micro-batch that this node ever had, and where it is.
+std::string account_line(const control::NodeStatus& node) {
+  const auto& replica = node.replica_status();
+  std::string line = fmt::format("account: {} taken = {} applied + {} in flight + {} handed back",
+                                 with_commas(replica.taken()), with_commas(node.applied()),
+                                 with_commas(node.in_flight()), with_commas(replica.handed_back()));
+  if (replica.written_off() > 0)
+    line += fmt::format("; {} written off", with_commas(replica.written_off()));
+  return line;
+}
+
 Json member_json(const control::MemberStatus& member) {
   Json json;
   json["node"] = member.node();
@@ -57,7 +82,6 @@ Json member_json(const control::MemberStatus& member) {
   json["standing"] = member.standing();
   json["is_self"] = member.is_self();
   json["is_linked"] = member.is_linked();
-  json["works"] = member.works();
   json["can_be_dialled"] = member.can_be_dialled();
   json["address"] = member.address();
   json["relay"] = member.relay();
@@ -69,10 +93,9 @@ Row row_of(const control::MemberStatus& member) {
   std::string link = member.is_self() ? "this node" : member.is_linked() ? "linked" : "";
   if (member.is_linked() && !member.relay().empty())
     link = "through " + member.relay().substr(0, 8);
-  const bool idles = member.doing() == "serving" && !member.works();
   return {member.has_stage() ? fmt::format("{}", member.stage()) : "-",
           member.node().substr(0, 8),
-          idles ? "stands by" : member.doing(),
+          member.doing(),
           member.standing(),
           std::move(reach),
           std::move(link)};
@@ -127,6 +150,7 @@ std::vector<std::string> status_table(std::span<const control::NodeStatus> nodes
                                   peer.stage(), peer.last_error()));
     }
     if (node.members_size() == 0) continue;
+    if (node.has_replica_status()) lines.push_back(account_line(node));
     lines.emplace_back();
     for (std::string& line : member_table(node)) lines.push_back(std::move(line));
   }
@@ -188,6 +212,7 @@ Json status_json(const control::NodeStatus& node) {
   json["seconds"] = node.seconds();
   json["peers"] = Json::array();
   for (const auto& peer : node.peers()) json["peers"].push_back(peer_json(peer));
+  json["replicas"] = replica_json(node);
   json["members"] = Json::array();
   for (const auto& member : node.members()) json["members"].push_back(member_json(member));
   return json;

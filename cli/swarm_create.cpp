@@ -28,6 +28,7 @@ struct SwarmCreateFlags {
 Result<config::SwarmConfig> read_settled(const std::string& file) {
   BRIGADE_ASSIGN(const std::string text, read_file(file, limits::kMaxConfigBytes));
   BRIGADE_ASSIGN(config::SwarmConfig swarm, config::parse_swarm_config(text, file));
+  BRIGADE_TRY(config::check_for_members(swarm));
   BRIGADE_ASSIGN(const auto split, plan_split(swarm));
   swarm.split.clear();
   for (const swarm::StageRange& range : split) swarm.split.push_back(range.blocks);

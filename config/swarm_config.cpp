@@ -134,6 +134,12 @@ const std::array kOptions{
     OptionOf<SwarmConfig>{
         {"method.optimizer", "", OneOf{optimizer_names()}, "of gpipe and 1f1b; auto: AdamW"},
         [](SwarmConfig& c) { return Field(&c.method.optimizer); }},
+    OptionOf<SwarmConfig>{{"method.average_every", "", Whole{0, limits::kMaxAccumulate, "never"},
+                           "replicas: own updates from one averaging to the next"},
+                          [](SwarmConfig& c) { return Field(&c.method.average_every); }},
+    OptionOf<SwarmConfig>{
+        {"method.average_share", "", Number{0, 1, false}, "replicas: of the weights, each time"},
+        [](SwarmConfig& c) { return Field(&c.method.average_share); }},
 
     OptionOf<SwarmConfig>{{"run.seed", "--seed", Whole{0, limits::kMaxSeed}, "of weights and data"},
                           [](SwarmConfig& c) { return Field(&c.run.seed); }},
@@ -266,6 +272,24 @@ Result<> check(const SwarmConfig& config) {
   if (const auto fault = find_fault(config)) {
     return make_error(ErrorCode::kBadInput, fault->message);
   }
+  return {};
+}
+
+Result<> check_for_members(const SwarmConfig& config) {
+  const auto refused = [](std::string text) {
+    return make_error(ErrorCode::kBadInput, std::move(text));
+  };
+  if (method_of(config).is_synchronous)
+    return refused(
+        fmt::format("method.name = \"{}\" waits for a flush of the whole line; a swarm "
+                    "whose nodes come and go needs a method that does not, such as "
+                    "\"nesterov-muon\"",
+                    config.method.name));
+  if (config.run.lock_step)
+    return refused("run.lock_step is for tests of a fixed line: a swarm of members can't keep it");
+  if (config.stages > limits::kMaxStagesOfReplicas)
+    return refused(fmt::format("stages = {}: a swarm of members has {} at most", config.stages,
+                               limits::kMaxStagesOfReplicas));
   return {};
 }
 

@@ -56,6 +56,9 @@ struct MethodConfig {
   std::uint32_t muon_refresh =
       0;  // updates that a direction of Muon is used for; 0: muon_refresh_of()
   std::string optimizer = "auto";  // of gpipe and 1f1b: "auto" (AdamW), "muon"
+  // Where a stage has replicas (docs/method.md, "Replicas of a stage").
+  std::uint32_t average_every = 4;  // own updates between exchanges with another replica; 0: never
+  double average_share = 0.1;       // of the weights, in one exchange
   bool operator==(const MethodConfig&) const = default;
 };
 
@@ -104,6 +107,8 @@ Result<SwarmConfig> parse_swarm_config(const std::string& text, const std::strin
 /// Every setting in its bounds, and those that depend on each other: heads divide width, context
 /// fits, P ≤ blocks, the split sums, the method is available… Errors start with the key.
 Result<> check(const SwarmConfig& config);
+/// Whether a swarm whose nodes come and go can train so: nothing may wait for all of its nodes.
+Result<> check_for_members(const SwarmConfig& config);
 /// TOML in a fixed order and number format, a comment a key. parse(to_toml(c)) == c.
 std::string to_toml(const SwarmConfig& config);
 /// What all nodes must agree on, for hashing: one "key = value" a line, data paths left out.

@@ -121,7 +121,12 @@ Result<Part> find_part(config::NodeConfig& node) {
   return Part{std::move(swarm), std::move(entry)};
 }
 
-int serve(const Flags& flags, config::NodeConfig node, Part part) {
+struct Served {
+  int code = kDone;
+  std::optional<StageIndex> moves_to;  // the swarm needs this node at another stage
+};
+
+Served serve(const Flags& flags, config::NodeConfig node, Part part) {
   auto daemon = Daemon::make({.node = std::move(node),
                               .swarm = std::move(part.swarm),
                               .entry = std::move(part.entry),
@@ -130,9 +135,10 @@ int serve(const Flags& flags, config::NodeConfig node, Part part) {
                               .parent_fd = flags.parent_fd,
                               .on_stopping = arm_last_resort},
                              stage_library());
-  if (daemon.has_error()) return fail(daemon.error(), kFailed);
+  if (daemon.has_error()) return {fail(daemon.error(), kFailed), std::nullopt};
   const auto served = (*daemon)->run();
-  return served.has_error() ? fail(served.error(), kFailed) : kDone;
+  if (served.has_error()) return {fail(served.error(), kFailed), std::nullopt};
+  return {kDone, (*daemon)->moves_to()};
 }
 
 int run(const Flags& flags) {
@@ -144,13 +150,18 @@ int run(const Flags& flags) {
   if (flags.show_id) return show_id(*node);
   if (auto log = start_log(node->log); log.has_error()) return fail(log.error(), kWrongUsage);
   const bool is_member = !node->invite.empty();
-  auto part = find_part(*node);
-  if (part.has_error()) return fail(part.error(), is_member ? kFailed : kWrongUsage);
-  if (flags.check_only) {
-    const auto checked = check_only(*node, part->swarm);
-    return checked.has_error() ? fail(checked.error(), kFailed) : kDone;
+  while (true) {
+    auto part = find_part(*node);
+    if (part.has_error()) return fail(part.error(), is_member ? kFailed : kWrongUsage);
+    if (flags.check_only) {
+      const auto checked = check_only(*node, part->swarm);
+      return checked.has_error() ? fail(checked.error(), kFailed) : kDone;
+    }
+    const Served served = serve(flags, *node, std::move(*part));
+    if (!served.moves_to) return served.code;
+    const auto changed = change_stage(*node, node->stage, served.moves_to->value());
+    if (changed.has_error()) return fail(changed.error(), kFailed);
   }
-  return serve(flags, std::move(*node), std::move(*part));
 }
 
 void describe(CLI::App& app, Flags& flags) {

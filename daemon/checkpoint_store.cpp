@@ -73,6 +73,17 @@ std::optional<swarm::CheckpointId> parse_checkpoint_file_name(const std::string&
   return swarm::CheckpointId{Epoch(epoch), position};
 }
 
+Result<> check_fits(const stage::CheckpointInfo& info, const stage::ModelShape& model,
+                    const stage::Slice& slice) {
+  if (const auto what = difference(info.model, model))
+    return make_error(ErrorCode::kBadInput, "it is of another model: " + *what);
+  const stage::Slice& held = info.slice;
+  if (held.first_block != slice.first_block || held.blocks != slice.blocks ||
+      held.is_head() != slice.is_head() || held.is_tail() != slice.is_tail())
+    return make_error(ErrorCode::kBadInput, "it holds another part of the model");
+  return {};
+}
+
 CheckpointStore::CheckpointStore(fs::path folder, stage::ModelShape model, stage::Slice slice,
                                  CheckpointAccess access)
     : folder_(std::move(folder)), model_(model), slice_(slice), access_(std::move(access)) {}
@@ -207,16 +218,13 @@ void CheckpointStore::add(const stage::CheckpointInfo& info) {
 Result<stage::CheckpointInfo> CheckpointStore::take_in(const fs::path& file,
                                                        const swarm::CheckpointId& expected) const {
   auto info = access_.verify(file);
-  const auto refuse = [&](const std::string& why) { info = make_error(ErrorCode::kBadInput, why); };
   if (info.has_value()) {
-    const stage::Slice& held = info->slice;
-    if (const auto what = difference(info->model, model_)) {
-      refuse("it is of another model: " + *what);
-    } else if (held.first_block != slice_.first_block || held.blocks != slice_.blocks ||
-               held.is_head() != slice_.is_head() || held.is_tail() != slice_.is_tail()) {
-      refuse("it holds another part of the model");
-    } else if (swarm::CheckpointId{Epoch(info->epoch), info->position} != expected) {
-      refuse("it is another checkpoint than the one asked for");
+    const auto fits = check_fits(*info, model_, slice_);
+    const bool is_expected = swarm::CheckpointId{Epoch(info->epoch), info->position} == expected;
+    if (fits.has_error()) {
+      info = fits.error();
+    } else if (!is_expected) {
+      info = make_error(ErrorCode::kBadInput, "it is another checkpoint than the one asked for");
     }
   }
   std::error_code failure;
@@ -228,8 +236,8 @@ Result<stage::CheckpointInfo> CheckpointStore::take_in(const fs::path& file,
   return info;
 }
 
-std::vector<OwnCheckpoint> CheckpointStore::own_files() const {
-  std::vector<OwnCheckpoint> own;
+std::vector<HeldCheckpoint> CheckpointStore::own_files() const {
+  std::vector<HeldCheckpoint> own;
   for (const auto& [id, files] : files_) {
     const auto mine = std::find_if(files.begin(), files.end(),
                                    [&](const File& file) { return file.path == own_file(id); });

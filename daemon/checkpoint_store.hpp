@@ -18,7 +18,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "daemon/members/standby.hpp"
+#include "daemon/members/copies.hpp"
 #include "stage_runtime/stage.hpp"
 #include "swarm/message.hpp"
 
@@ -58,7 +58,7 @@ class CheckpointStore {
   Result<stage::CheckpointInfo> take_in(const std::filesystem::path& file,
                                         const swarm::CheckpointId& expected) const;
   /// This node's own files, for another node of the stage.
-  std::vector<OwnCheckpoint> own_files() const;
+  std::vector<HeldCheckpoint> own_files() const;
   /// No longer offered; erase() then takes the file away.
   void remove(const swarm::CheckpointId& checkpoint);
 
@@ -84,6 +84,10 @@ class CheckpointStore {
   CheckpointAccess access_;
   std::map<swarm::CheckpointId, std::vector<File>> files_;
 };
+
+/// Of this model, and of this slice and no other. kBadInput says what it is of.
+Result<> check_fits(const stage::CheckpointInfo& info, const stage::ModelShape& model,
+                    const stage::Slice& slice);
 
 /// "step-000000000100-e3.safetensors" and back.
 std::string checkpoint_file_name(const swarm::CheckpointId& checkpoint);

@@ -40,11 +40,20 @@ struct RestoreTask {
   swarm::CheckpointId checkpoint;
   std::vector<std::filesystem::path> files;  // empty: back to the seeded initialisation
 };
+struct ShareTask {
+  std::uint64_t round = 0;
+};
+struct BlendTask {
+  std::uint64_t round = 0;
+  PayloadData mine;
+  PayloadData theirs;
+  double weight = 0;
+};
 struct ForgetTask {  // not answered
   MicrobatchId id;
 };
-using ComputeTask =
-    std::variant<ForwardTask, BackwardTask, UpdateTask, SnapshotTask, RestoreTask, ForgetTask>;
+using ComputeTask = std::variant<ForwardTask, BackwardTask, UpdateTask, SnapshotTask, RestoreTask,
+                                 ShareTask, BlendTask, ForgetTask>;
 
 struct ForwardOutcome {
   MicrobatchId id;
@@ -69,6 +78,14 @@ struct RestoreOutcome {
   bool succeeded = false;
   std::string error;
 };
+struct ShareOutcome {
+  std::uint64_t round = 0;
+  PayloadData payload;
+};
+struct BlendOutcome {
+  std::uint64_t round = 0;
+  std::string rejected;  // why the peer's bytes made no sense; empty: blended
+};
 /// The peer's bytes made no sense to this stage.
 struct RejectedOutcome {
   MicrobatchId id;
@@ -79,7 +96,8 @@ struct RejectedOutcome {
 struct FailedOutcome {
   Error error;
 };
-using ComputeOutcome = std::variant<ForwardOutcome, BackwardOutcome, UpdateOutcome, SnapshotOutcome,
-                                    RestoreOutcome, RejectedOutcome, FailedOutcome>;
+using ComputeOutcome =
+    std::variant<ForwardOutcome, BackwardOutcome, UpdateOutcome, SnapshotOutcome, RestoreOutcome,
+                 ShareOutcome, BlendOutcome, RejectedOutcome, FailedOutcome>;
 
 }  // namespace brigade::daemon

@@ -7,6 +7,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <random>
 #include <utility>
 
 #include <fmt/format.h>
@@ -34,6 +35,11 @@ constexpr Duration kStartExtension = std::chrono::seconds{30};
 constexpr Duration kBuildExtension = std::chrono::minutes{10};
 constexpr int kInterruptedTwice = 130;
 
+std::uint64_t draw_instance() {
+  std::random_device random;
+  return (std::uint64_t{random()} << 32) | random() | 1;  // never zero
+}
+
 }  // namespace
 
 Daemon::Daemon(DaemonOptions options, StateDir state, Identity identity, const stage::Slice& slice,
@@ -42,6 +48,7 @@ Daemon::Daemon(DaemonOptions options, StateDir state, Identity identity, const s
       state_(std::move(state)),
       identity_(std::move(identity)),
       slice_(slice),
+      instance_(draw_instance()),
       signals_(core_),
       second_timer_(core_),
       watchdog_timer_(core_),
@@ -86,13 +93,15 @@ Result<> Daemon::start(const StageLibrary& library) {
     eval_batches_ = source->eval_batches();
   }
   BRIGADE_ASSIGN(swarm::StartState known, find_start());
-  const auto core_options =
+  swarm::Options core_options =
       to_core_options(options_.swarm, identity_.id, slice_.stage, eval_batches_);
+  if (options_.entry) BRIGADE_TRY(config::check_for_members(options_.swarm));
+  if (options_.entry) make_replica(core_options, options_.swarm, instance_);
   driver_.emplace(
       Driver::Parts{core_, pool_, engine_, state_, checkpoints_,
                     [this](const Report& report) { on_report(report); }, to_codec(options_.swarm)},
       core_options, std::move(known));
-  BRIGADE_TRY(start_links());
+  BRIGADE_TRY(start_links(library));
   BRIGADE_TRY(control_.start(options_.node.control));
   BRIGADE_ASSIGN(const StageFacts facts, start_stage(library, std::move(source)));
   journal_.emplace(JournalFacts{.self = identity_.id,
@@ -149,7 +158,7 @@ Result<StageFacts> Daemon::start_stage(const StageLibrary& library,
   return facts;
 }
 
-Result<> Daemon::start_links() {
+Result<> Daemon::start_links(const StageLibrary& library) {
   BRIGADE_ASSIGN(auto peers, to_peers(options_.swarm, options_.node, identity_.id));
   TransportOptions options;
   options.identity = identity_;
@@ -159,13 +168,14 @@ Result<> Daemon::start_links() {
   options.listen = options_.node.listen;
   options.peers = std::move(peers);
   options.seed = options_.swarm.run.seed;
+  options.instance = instance_;
   options.codec = to_codec(options_.swarm);
   options.decodes = options_.decodes;
   TransportCallbacks own = driver_->transport_callbacks();
   if (options_.entry) {  // peers are not named, they are met
     options.swarm = trust::id_of(options_.entry->description.origin).bytes;
     options.settings = to_swarm_id(options_.swarm);
-    make_members();
+    make_members(library);
     own = members_->callbacks_around(std::move(own));
   }
   const auto make = [&](TransportCallbacks callbacks) {
@@ -185,19 +195,35 @@ Result<> Daemon::start_links() {
   return {};
 }
 
-StandbySetup Daemon::standby_setup() {
+BeginningSetup Daemon::beginning_setup() {
   return {.identity = identity_,
+          .stage = StageIndex(slice_.stage),
           .folder = state_.checkpoints(),
           .own = [this] { return checkpoints_.own_files(); },
           .take_in =
               [this](const swarm::CheckpointId& id, const std::filesystem::path& file,
-                     std::function<void()> done) {
+                     std::function<void(bool)> done) {
                 driver_->take_in_checkpoint(id, file, std::move(done));
               },
-          .is_idle = [this] { return driver_->status().epoch == Epoch{}; }};
+          .start_from = [this](const swarm::CheckpointId& id) { driver_->start_from(id); },
+          .is_waiting = [this] { return driver_->status().phase == swarm::Phase::kGathering; }};
 }
 
-void Daemon::make_members() {
+KeeperSetup Daemon::keeper_setup(const StageLibrary& library) const {
+  // Called on the keeper's thread: what it uses is copied.
+  const auto verify = [verify = library.checkpoints.verify, cost = library.cost(options_.swarm),
+                       swarm = options_.swarm](
+                          StageIndex stage,
+                          const std::filesystem::path& file) -> Result<swarm::CheckpointId> {
+    BRIGADE_ASSIGN(const stage::CheckpointInfo info, verify(file));
+    BRIGADE_ASSIGN(const stage::Slice slice, to_slice(swarm, stage.value(), cost));
+    BRIGADE_TRY(check_fits(info, to_model_shape(swarm.model), slice));
+    return swarm::CheckpointId{Epoch(info.epoch), info.position};
+  };
+  return {.identity = identity_, .folder = keeps_folder(state_.folder()), .verify = verify};
+}
+
+void Daemon::make_members(const StageLibrary& library) {
   members_.emplace(core_,
                    Members::Setup{.identity = identity_,
                                   .entry = *options_.entry,
@@ -205,7 +231,10 @@ void Daemon::make_members() {
                                   .announce = options_.node.announce,
                                   .memory_bytes = available_memory_bytes().value_or(0),
                                   .now_unix_s = now_unix_s(),
-                                  .standby = standby_setup()},
+                                  .beginning = beginning_setup(),
+                                  .keeper = keeper_setup(library),
+                                  .may_move = options_.node.chooses_stage,
+                                  .move_to = [this](const Mover::Move& move) { move_to(move); }},
                    [this](const Report& report) { on_report(report); });
 }
 
@@ -263,7 +292,6 @@ void Daemon::every_second() {
   const swarm::Status core = driver_->status();
   if (core.phase == swarm::Phase::kTraining && ++training_seconds_ % kStalenessInterval == 0)
     journal_->log_staleness(core, engine_.counters());
-  if (members_ && !members_->works()) supervisor_.ready();  // there is nothing that it waits for
   if (!supervisor_.is_ready()) supervisor_.extend_start(kStartExtension);
   supervisor_.status(fmt::format("stage {}/{}: {}, micro-batch {}{}", slice_.stage, slice_.stages,
                                  swarm::to_string(core.phase), core.position,
@@ -319,8 +347,7 @@ control::v1::NodeStatus Daemon::status() {
                         .members = members_ ? members_->list() : std::vector<MemberInfo>(),
                         .payload_bytes = driver_->payloads().bytes()},
                        core_now());
-  if (members_ && !members_->works())
-    status.set_waiting_for("nothing: another node works for this stage, this one stands by");
+  if (members_ && !members_->waiting_for().empty()) status.set_waiting_for(members_->waiting_for());
   return status;
 }
 
@@ -335,24 +362,34 @@ void Daemon::request_stop(Duration deadline, const std::string& why) {
   spdlog::info("stopping reason={} deadline_s={:.1f}", in_quotes(why),
                std::chrono::duration<double>(deadline).count());
   supervisor_.stopping();
+  moves_to_.reset();
   if (options_.on_stopping) options_.on_stopping(deadline + 2 * kSaveGrace);
+  await_end(deadline);
+}
+
+/// The membership sends this node to another stage: it finishes what it holds, as for a stop.
+void Daemon::move_to(const Mover::Move& move) {
+  if (is_told_to_stop_ || moves_to_) return;
+  moves_to_ = move.to;
+  await_end(move.at_most);
+}
+
+/// Drains, and leaves when that is done or the time is up.
+void Daemon::await_end(Duration deadline) {
   deadline_timer_.expires_after(deadline + kSaveGrace);
   deadline_timer_.async_wait([this](const boost::system::error_code& cancelled) {
     if (cancelled) return;
     spdlog::warn(
-        "the line did not run empty before the deadline: leaving with the newest "
+        "what it holds was not finished before the deadline: leaving with the newest "
         "checkpoint");
     leave();
   });
-  // A member that leaves does not end the swarm: its line waits for it, or for whoever comes, at
-  // the newest checkpoint.
-  if (members_) return leave();
   driver_->request_stop(core_now() + deadline);
   leave_when_done();
 }
 
 void Daemon::leave_when_done() {
-  const bool may_leave = is_told_to_stop_ || options_.exit_when_over;
+  const bool may_leave = is_told_to_stop_ || moves_to_ || options_.exit_when_over;
   const bool is_over = driver_->status().phase == swarm::Phase::kOver;
   if (may_leave && is_over && driver_->pending_stores() == 0) leave();
 }

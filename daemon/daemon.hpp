@@ -65,6 +65,8 @@ class Daemon {
 
   const NodeId& id() const { return identity_.id; }
   const std::string& listen_address() const { return listen_; }
+  /// After run(): this node left its stage to host another one.
+  std::optional<StageIndex> moves_to() const { return moves_to_; }
   /// From any thread: as SIGTERM does.
   void post_stop();
 
@@ -75,9 +77,10 @@ class Daemon {
   Result<> start(const StageLibrary& library);
   Result<swarm::StartState> find_start();
   Result<StageFacts> start_stage(const StageLibrary& library, std::unique_ptr<TokenSource> source);
-  Result<> start_links();
-  void make_members();
-  StandbySetup standby_setup();
+  Result<> start_links(const StageLibrary& library);
+  void make_members(const StageLibrary& library);
+  BeginningSetup beginning_setup();
+  KeeperSetup keeper_setup(const StageLibrary& library) const;
   void watch_process();
   void on_report(const Report& report);
   void on_phase(swarm::Phase phase);
@@ -89,6 +92,8 @@ class Daemon {
   void feed_watchdog();
 
   void request_stop(Duration deadline, const std::string& why);
+  void move_to(const Mover::Move& move);
+  void await_end(Duration deadline);
   void leave_when_done();
   void leave();
 
@@ -97,6 +102,7 @@ class Daemon {
   Identity identity_;
   stage::Slice slice_;
   std::string listen_;
+  const std::uint64_t instance_;  // of this start
 
   // Destroyed in reverse: the strand outlives what posts to it.
   boost::asio::io_context core_;
@@ -121,6 +127,7 @@ class Daemon {
 
   bool is_told_to_stop_ = false;
   bool is_leaving_ = false;
+  std::optional<StageIndex> moves_to_;
   std::uint64_t training_seconds_ = 0;
   std::optional<Error> failure_;
 };

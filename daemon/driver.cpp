@@ -6,6 +6,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include <spdlog/spdlog.h>
 #include "base/check.hpp"
 #include "daemon/transcode.hpp"
 
@@ -20,6 +21,8 @@ bool is_urgent(const swarm::Action& action) {
   return std::holds_alternative<swarm::RunForward>(action) ||
          std::holds_alternative<swarm::RunBackward>(action) ||
          std::holds_alternative<swarm::RunUpdate>(action) ||
+         std::holds_alternative<swarm::RunShare>(action) ||
+         std::holds_alternative<swarm::RunBlend>(action) ||
          std::holds_alternative<swarm::Forget>(action);
 }
 
@@ -46,19 +49,22 @@ void Driver::request_stop(TimePoint deadline) {
 }
 
 void Driver::take_in_checkpoint(const swarm::CheckpointId& expected,
-                                const std::filesystem::path& file, std::function<void()> done) {
+                                const std::filesystem::path& file,
+                                std::function<void(bool is_sound)> done) {
   asio::post(parts_.pool, [this, expected, file, done = std::move(done)] {
     auto info = parts_.checkpoints.take_in(file, expected);
     asio::post(parts_.core, [this, done, info = std::move(info)] {
       if (is_halted_) return;
-      done();
-      if (info.has_error())
-        return report(Warned{fmt::format("a copy of this stage's checkpoint is not used: {}",
-                                         info.error().message)});
+      if (info.has_error()) {
+        report(Warned{fmt::format("a copy of this stage's checkpoint is not used: {}",
+                                  info.error().message)});
+        return done(false);
+      }
       const swarm::CheckpointId checkpoint{Epoch(info->epoch), info->position};
       parts_.checkpoints.add(*info);
       report(CheckpointChanged{checkpoint, "copied"});
       handle(swarm::CheckpointFound{checkpoint});
+      done(true);
     });
   });
 }
@@ -107,7 +113,7 @@ TransportCallbacks Driver::transport_callbacks() {
     const Codec codec = agreed_codec(*transport_, peer.id);
     linked_.insert_or_assign(peer.id, Linked{peer.stage, codec});
     report(LinkChanged{peer, true, {}, codec, parts_.codec});
-    handle(swarm::LinkUp{peer.id, peer.stage});
+    handle(swarm::LinkUp{peer.id, peer.stage, peer.instance});
   };
   callbacks.on_link_down = [this](const PeerAddress& peer, const std::string& reason, bool) {
     linked_.erase(peer.id);
@@ -129,6 +135,7 @@ void Driver::on_message(const NodeId& from, swarm::Message message,
     const swarm::Payload handle = payloads_.add(std::move(*payload), from);
     if (auto* forward = std::get_if<swarm::Forward>(&message)) forward->payload = handle;
     if (auto* backward = std::get_if<swarm::Backward>(&message)) backward->payload = handle;
+    if (auto* share = std::get_if<swarm::Share>(&message)) share->payload = handle;
   }
   handle(swarm::Received{from, std::move(message)});
 }
@@ -145,6 +152,7 @@ void Driver::finish(ForwardOutcome outcome) {
 }
 
 void Driver::finish(BackwardOutcome outcome) {
+  spdlog::debug("applied id={}", to_string(outcome.id));
   swarm::Payload gradient;
   if (outcome.gradient) gradient = payloads_.add(std::move(*outcome.gradient));
   handle(swarm::BackwardDone{outcome.id, gradient});
@@ -171,6 +179,18 @@ void Driver::finish(const RestoreOutcome& outcome) {
   }
   handle(swarm::RestoreDone{outcome.checkpoint, outcome.succeeded,
                             parts_.checkpoints.version(outcome.checkpoint)});
+}
+
+void Driver::finish(ShareOutcome outcome) {
+  handle(swarm::ShareTaken{outcome.round, payloads_.add(std::move(outcome.payload))});
+}
+
+void Driver::finish(const BlendOutcome& outcome) {
+  const bool is_sound = outcome.rejected.empty();
+  if (!is_sound)
+    report(Warned{fmt::format("rejected the weights of peer {}: {}", to_short(share_origin_),
+                              outcome.rejected)});
+  handle(swarm::Blended{outcome.round, is_sound});
 }
 
 void Driver::finish(const RejectedOutcome& outcome) {
@@ -219,6 +239,8 @@ void Driver::carry_out(const swarm::Send& action) {
     bytes = bytes_of(forward->payload);
   if (const auto* backward = std::get_if<swarm::Backward>(&action.message))
     bytes = bytes_of(backward->payload);
+  if (const auto* share = std::get_if<swarm::Share>(&action.message))
+    bytes = bytes_of(share->payload);
   const bool needs_bytes = bytes.has_value();
   bytes = fit_to_link(action.to, std::move(bytes));
   if (needs_bytes && !bytes) return;  // as if the link had lost it: the core repeats
@@ -279,6 +301,16 @@ void Driver::carry_out(const swarm::RunRestore& action) {
       finish(RestoreOutcome{task.checkpoint, false, "epoch not saved: " + written.error().message});
     });
   });
+}
+
+void Driver::carry_out(const swarm::RunShare& action) {
+  parts_.engine.submit(ShareTask{action.round});
+}
+
+void Driver::carry_out(const swarm::RunBlend& action) {
+  share_origin_ = payloads_.origin(action.theirs.id);
+  parts_.engine.submit(BlendTask{action.round, payloads_.get(action.mine.id),
+                                 payloads_.get(action.theirs.id), action.weight});
 }
 
 void Driver::carry_out(const swarm::Forget& action) {

@@ -49,10 +49,12 @@ class Driver {
   void start();
   void on_outcome(ComputeOutcome outcome);
   void request_stop(TimePoint deadline);
+  /// Replicas: what the weights begin with; position 0: the seeded initialisation.
+  void start_from(const swarm::CheckpointId& checkpoint) { handle(swarm::StartFrom{checkpoint}); }
   /// A file that another node of this stage wrote, complete and unchecked. Checked on the pool; a
   /// sound one is this node's from then on.
   void take_in_checkpoint(const swarm::CheckpointId& expected, const std::filesystem::path& file,
-                          std::function<void()> done);
+                          std::function<void(bool is_sound)> done);
   /// No event reaches the core any more.
   void halt();
 
@@ -73,6 +75,8 @@ class Driver {
   void finish(const UpdateOutcome& outcome);
   void finish(SnapshotOutcome outcome);
   void finish(const RestoreOutcome& outcome);
+  void finish(ShareOutcome outcome);
+  void finish(const BlendOutcome& outcome);
   void finish(const RejectedOutcome& outcome);
   void finish(const FailedOutcome& outcome);
 
@@ -85,10 +89,11 @@ class Driver {
   void carry_out(const swarm::RunUpdate& action);
   void carry_out(const swarm::RunSnapshot& action);
   void carry_out(const swarm::RunRestore& action);
+  void carry_out(const swarm::RunShare& action);
+  void carry_out(const swarm::RunBlend& action);
   void carry_out(const swarm::Forget& action);
   void carry_out(const swarm::StoreSnapshot& action);
   void carry_out(const swarm::RemoveCheckpoint& action);
-  void carry_out(const swarm::PathReported&) {}  // replicas do not run in the daemon yet
   template <class Reported>
   void carry_out(const Reported& action) {
     report(action);
@@ -112,6 +117,7 @@ class Driver {
   WakeupTimer timer_;
   NodeId input_origin_;  // who sent what the compute thread works on now
   NodeId gradient_origin_;
+  NodeId share_origin_;
   std::map<swarm::CheckpointId, SnapshotOutcome> snapshots_;  // taken, not stored; the core bounds
   std::size_t pending_stores_ = 0;
   std::deque<swarm::Action> later_;  // decided, not carried out: what is urgent goes first

@@ -47,7 +47,8 @@ struct Hello {
   std::string software;  // for people
   std::uint64_t max_frame_bytes = limits::kMaxFrameBytes;
   std::vector<Codec> codecs{stage::kCodecs.begin(), stage::kCodecs.end()};  // that it decodes
-  std::string record;  // in a swarm with an owner: its signed record
+  std::string record;          // in a swarm with an owner: its signed record
+  std::uint64_t instance = 0;  // of this start
 };
 
 struct Goodbye {
@@ -65,7 +66,7 @@ struct Pong {
   std::uint64_t token = 0;
 };
 
-/// A message of membership, in its own bytes (daemon/gossip.hpp).
+/// A message of membership, in its own bytes (daemon/members/gossip.hpp).
 struct Gossip {
   std::string bytes;
 };

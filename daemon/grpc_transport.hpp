@@ -31,6 +31,7 @@ struct TransportOptions {
   std::string software;            // told to peers: "brigaded 0.1.0"
   std::string listen;              // host:port; empty: does not listen, dials only
   std::vector<PeerAddress> peers;  // pinned; in a swarm without members nobody else is talked to
+  std::uint64_t instance = 0;      // of this start, for Hello
   std::uint64_t seed = 0;          // jitter of the pauses
   Codec codec = Codec::kFp32;      // wished for by the swarm
   std::vector<Codec> decodes{stage::kCodecs.begin(), stage::kCodecs.end()};  // told to peers

@@ -61,6 +61,16 @@ void fill_core(NodeStatus& out, const swarm::Status& core) {
   out.set_committed_position(core.committed.position);
 }
 
+void fill_replica(control::v1::ReplicaStatus& out, const swarm::Status& core) {
+  out.set_taken(core.taken);
+  out.set_handed_back(core.handed_back);
+  out.set_written_off(core.written_off);
+  out.set_suspended(core.suspended);
+  out.set_path_reason(core.path_reason);
+  out.set_averaged(core.averaged);
+  out.set_average_failed(core.average_failed);
+}
+
 void fill_member(control::v1::MemberStatus& out, const MemberInfo& member) {
   out.set_node(to_hex(member.record->id));
   out.set_has_stage(member.record->stage.has_value());
@@ -69,7 +79,6 @@ void fill_member(control::v1::MemberStatus& out, const MemberInfo& member) {
   out.set_standing(swarm::membership::to_string(member.standing));
   out.set_is_self(member.is_self);
   out.set_is_linked(member.is_linked);
-  out.set_works(member.works);
   out.set_can_be_dialled(member.record->can_be_dialled);
   if (member.relay) out.set_relay(to_hex(*member.relay));
   if (!member.record->addresses.empty()) out.set_address(member.record->addresses.front());
@@ -118,6 +127,7 @@ NodeStatus Journal::status(const JournalView& view, TimePoint now) {
   out.set_state_bytes(facts_.stage.state_bytes);
   fill_core(out, view.core);
   fill_peers(out, view.links);
+  if (!view.members.empty()) fill_replica(*out.mutable_replica_status(), view.core);
   for (const MemberInfo& member : view.members) fill_member(*out.add_members(), member);
 
   busy_.sample(now, view.engine.busy_seconds);
@@ -214,6 +224,15 @@ Journal::Event Journal::on(const swarm::Repeated& report) {
   spdlog::info("sent again id={} direction={} attempt={} reason={}", to_string(report.id),
                report.direction == swarm::Direction::kForward ? "forward" : "backward",
                report.attempt.value(), in_quotes(report.reason));
+  return std::nullopt;
+}
+
+Journal::Event Journal::on(const swarm::PathReported& report) {
+  static constexpr const char* kKinds[] = {"mended",  "suspended",   "resumed",
+                                           "adopted", "handed back", "written off"};
+  spdlog::info("path id={} change={} stage={} reason={}", to_string(report.id),
+               in_quotes(kKinds[static_cast<std::size_t>(report.kind)]), report.stage.value(),
+               in_quotes(report.reason));
   return std::nullopt;
 }
 

@@ -62,6 +62,7 @@ class Journal {
   Event on(const swarm::Committed& report);
   Event on(const swarm::WindowChanged& report);
   Event on(const swarm::Repeated& report);
+  Event on(const swarm::PathReported& report);
   Event on(const swarm::Misbehaved& report);
   Event on(const swarm::membership::MemberChanged& report);
   Event on(const LinkChanged& report);

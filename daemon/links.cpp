@@ -174,6 +174,7 @@ Hello Links::own_hello() const {
   hello.software = options_.software;
   hello.codecs = options_.decodes;
   if (callbacks_.own_record) hello.record = callbacks_.own_record();
+  hello.instance = options_.instance;
   return hello;
 }
 
@@ -280,6 +281,7 @@ void Links::establish(PeerState& peer, const StreamPtr& stream, const Hello& hel
     std::exchange(peer.dial, nullptr)->abandon();
   }
   peer.address.was_dialled = stream->is_dialled();
+  peer.address.instance = hello.instance;
   peer.linked_at = peer.heard_at = peer.pinged_at = now;
   peer.frames_seen = 0;
   peer.codec = agree_on_codec(options_.codec, own_hello(), hello);

@@ -37,9 +37,10 @@ struct Failed {
   Error error;
 };
 
-using Report = std::variant<swarm::PhaseChanged, swarm::StepReported, swarm::EvalReported,
-                            swarm::Committed, swarm::WindowChanged, swarm::Repeated,
-                            swarm::Misbehaved, swarm::membership::MemberChanged, LinkChanged,
-                            UpdateApplied, CheckpointChanged, Warned, Failed>;
+using Report =
+    std::variant<swarm::PhaseChanged, swarm::StepReported, swarm::EvalReported, swarm::Committed,
+                 swarm::WindowChanged, swarm::Repeated, swarm::PathReported, swarm::Misbehaved,
+                 swarm::membership::MemberChanged, LinkChanged, UpdateApplied, CheckpointChanged,
+                 Warned, Failed>;
 
 }  // namespace brigade::daemon

@@ -10,6 +10,7 @@ SendQueue::Lane SendQueue::lane_of(const FrameBody& body) {
   const auto* message = std::get_if<swarm::Message>(&body);
   if (message == nullptr) return kControl;
   if (std::holds_alternative<swarm::Forward>(*message)) return kActivation;
+  if (std::holds_alternative<swarm::Share>(*message)) return kActivation;
   if (std::holds_alternative<swarm::Backward>(*message)) return kGradient;
   if (const auto* query = std::get_if<swarm::Query>(message)) {
     return query->direction == swarm::Direction::kForward ? kActivation : kGradient;

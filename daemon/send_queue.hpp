@@ -1,8 +1,9 @@
 // What waits to travel on one link, and in which order. Small messages go first, then gradients,
-// then activations; a long payload leaves in parts, and the choice is made anew before each, so
-// that whatever is more urgent waits for one part at most. Within a lane: first in, first out. A
-// Query travels in the lane of what it asks about: if it came first, the peer would miss what still
-// waits here, and the core would send it again on a link that is slow already. A Goodbye goes last.
+// then activations and shares; a long payload leaves in parts, and the choice is made anew before
+// each, so that whatever is more urgent waits for one part at most. Within a lane: first in, first
+// out. A Query travels in the lane of what it asks about: if it came first, the peer would miss
+// what still waits here, and the core would send it again on a link that is slow already. A Goodbye
+// goes last.
 //
 // Bound: limits::kMaxLinkQueueBytes, and kControlReserveBytes more for small messages. At the bound
 // push() refuses: the core repeats what matters. Not thread-safe: the stream's lock guards it.

@@ -117,7 +117,8 @@ stage::MethodSettings to_method_settings(const config::SwarmConfig& swarm) {
       .momentum_decay = method.momentum_decay,
       .look_ahead = method.look_ahead,
       .muon_refresh = config::muon_refresh_of(swarm),
-      .optimizer = method.optimizer};
+      .optimizer = method.optimizer,
+      .average_share = method.average_share};
   set_tau(settings, method.tau);
   return settings;
 }
@@ -158,6 +159,17 @@ swarm::Options to_core_options(const config::SwarmConfig& swarm, const NodeId& s
           .eval_batches = bounded(swarm.run.eval_batches),
           .final_eval_batches = bounded(eval_batches),
           .eval_on_resume = eval_batches > 0};
+}
+
+void make_replica(swarm::Options& options, const config::SwarmConfig& swarm,
+                  std::uint64_t instance) {
+  options.has_replicas = true;
+  options.instance = instance;
+  options.average_every = swarm.method.average_every;
+  // Several heads fill a stage, and one replica stands in for others that are gone.
+  constexpr std::uint32_t kHeads = 4;
+  options.most_in_flight =
+      std::min(kHeads * in_flight_at_most(swarm, options.stage.value()), limits::kMaxInFlight);
 }
 
 StageShape to_stage_shape(const config::SwarmConfig& swarm, const stage::Slice& slice) {

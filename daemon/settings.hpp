@@ -30,6 +30,9 @@ stage::StageOptions to_stage_options(const config::SwarmConfig& swarm,
                                      const config::NodeConfig& node, const stage::Slice& slice);
 
 /// `eval_batches`: of the whole validation split, known at the head.
+/// In a swarm whose nodes come and go this node is one of the replicas of its stage.
+void make_replica(swarm::Options& options, const config::SwarmConfig& swarm,
+                  std::uint64_t instance);
 swarm::Options to_core_options(const config::SwarmConfig& swarm, const NodeId& self,
                                std::uint32_t stage, std::uint64_t eval_batches);
 

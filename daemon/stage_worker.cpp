@@ -62,6 +62,8 @@ std::optional<ComputeOutcome> StageWorker::carry_out(const ComputeTask& task) {
         if constexpr (std::is_same_v<Task, UpdateTask>) return update(one);
         if constexpr (std::is_same_v<Task, SnapshotTask>) return snapshot(one);
         if constexpr (std::is_same_v<Task, RestoreTask>) return restore(one);
+        if constexpr (std::is_same_v<Task, ShareTask>) return share(one);
+        if constexpr (std::is_same_v<Task, BlendTask>) return blend(one);
         if constexpr (std::is_same_v<Task, ForgetTask>) stage_->forget(one.id);
         return std::nullopt;
       },
@@ -158,6 +160,32 @@ ComputeOutcome StageWorker::update(const UpdateTask& task) {
 
 ComputeOutcome StageWorker::snapshot(const SnapshotTask& task) {
   return SnapshotOutcome{task.checkpoint, task.info, stage_->snapshot()};
+}
+
+PayloadShape StageWorker::share_shape(Codec codec) const {
+  return {
+      .codec = codec, .batch = 1, .tokens = stage_->share_blocks(), .width = stage::kShareWidth};
+}
+
+ComputeOutcome StageWorker::share(const ShareTask& task) {
+  const PayloadShape shape = share_shape(Codec::kFp32);
+  auto bytes = stage_->share(task.round, shape.codec);
+  if (bytes.has_error()) return FailedOutcome{std::move(bytes).error()};
+  BRIGADE_CHECK(bytes->size == shape.tensor_bytes(), "a stage shares in another shape");
+  const std::uint64_t checksum = payload_checksum(bytes->view());
+  return ShareOutcome{task.round, {shape, into_slice(std::move(bytes).value()), checksum}};
+}
+
+ComputeOutcome StageWorker::blend(const BlendTask& task) {
+  const Codec codec = task.theirs.shape.codec;
+  const auto fits = check_shape(task.theirs.shape, share_shape(codec));
+  if (fits.has_error()) return BlendOutcome{task.round, fits.error().message};
+  const auto blended = stage_->blend(task.round, {task.mine.tensor(), task.mine.shape.codec},
+                                     {task.theirs.tensor(), codec}, task.weight);
+  if (blended.has_value()) return BlendOutcome{task.round, {}};
+  if (blended.error().code == ErrorCode::kProtocol)
+    return BlendOutcome{task.round, blended.error().message};
+  return FailedOutcome{blended.error()};
 }
 
 ComputeOutcome StageWorker::restore(const RestoreTask& task) {

@@ -45,6 +45,8 @@ class StageWorker {
   ComputeOutcome update(const UpdateTask& task);
   ComputeOutcome snapshot(const SnapshotTask& task);
   ComputeOutcome restore(const RestoreTask& task);
+  ComputeOutcome share(const ShareTask& task);
+  ComputeOutcome blend(const BlendTask& task);
 
   /// Activation and tokens of one micro-batch.
   struct Input {
@@ -54,6 +56,8 @@ class StageWorker {
   Result<Input> decode(const MicrobatchId& id, const std::optional<PayloadData>& payload);
   /// Of a tensor in `codec`, at this stage.
   PayloadShape payload_shape(Codec codec, bool has_tokens) const;
+  /// Of the parts of the weights that replicas exchange.
+  PayloadShape share_shape(Codec codec) const;
   Result<PayloadData> join(const PayloadShape& shape, const stage::Bytes& activation,
                            const std::vector<std::int32_t>& tokens) const;
 

@@ -201,9 +201,9 @@ Result<> Stream::take_message(ParsedFrame frame) {
     deliver(std::move(message), std::nullopt, 0);
     return {};
   }
-  const swarm::Direction direction = std::holds_alternative<swarm::Forward>(message)
-                                         ? swarm::Direction::kForward
-                                         : swarm::Direction::kBackward;
+  const swarm::Direction direction = std::holds_alternative<swarm::Backward>(message)
+                                         ? swarm::Direction::kBackward
+                                         : swarm::Direction::kForward;
   Unfinished& unfinished = unfinished_[static_cast<std::size_t>(direction)];
   BRIGADE_TRY(unfinished.payload.begin(*frame.plan));
   unfinished.message = std::move(message);

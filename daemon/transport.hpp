@@ -29,10 +29,11 @@
 namespace brigade::daemon {
 
 struct PeerAddress {
-  NodeId id;                 // pinned: a peer that proves another key is refused
-  std::string address;       // host:port; empty: it dials us
-  StageIndex stage;          // of a pinned peer: must be what its Hello says
-  bool was_dialled = false;  // of a link that is up: by this node
+  NodeId id;                   // pinned: a peer that proves another key is refused
+  std::string address;         // host:port; empty: it dials us
+  StageIndex stage;            // of a pinned peer: must be what its Hello says
+  bool was_dialled = false;    // of a link that is up: by this node
+  std::uint64_t instance = 0;  // of a link that is up: which start of the peer
 };
 
 /// A node that both ends of a tunnel can dial (docs/protocol.md, "Tunnels").

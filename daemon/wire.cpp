@@ -39,7 +39,7 @@ wire::Direction direction_to(swarm::Direction direction) {
 }
 
 Result<swarm::Receipt::Kind> receipt_kind_from(int value) {
-  if (value < wire::RECEIPT_RECEIVED || value > wire::RECEIPT_REJECTED) {
+  if (value < wire::RECEIPT_RECEIVED || value > wire::RECEIPT_SPENT) {
     return protocol_error(fmt::format("unknown receipt {}", value));
   }
   return static_cast<swarm::Receipt::Kind>(value);  // the numbers agree, see the assertions below
@@ -49,6 +49,11 @@ static_assert(static_cast<int>(swarm::Receipt::Kind::kApplied) == wire::RECEIPT_
 static_assert(static_cast<int>(swarm::Receipt::Kind::kMissing) == wire::RECEIPT_MISSING);
 static_assert(static_cast<int>(swarm::Receipt::Kind::kBusy) == wire::RECEIPT_BUSY);
 static_assert(static_cast<int>(swarm::Receipt::Kind::kRejected) == wire::RECEIPT_REJECTED);
+static_assert(static_cast<int>(swarm::Receipt::Kind::kSpent) == wire::RECEIPT_SPENT);
+static_assert(static_cast<int>(swarm::PathRequest::Kind::kReplan) == wire::PATH_REPLAN);
+static_assert(static_cast<int>(swarm::PathRequest::Kind::kSuspended) == wire::PATH_SUSPENDED);
+static_assert(static_cast<int>(swarm::PathRequest::Kind::kResumed) == wire::PATH_RESUMED);
+static_assert(static_cast<int>(swarm::PathRequest::Kind::kAdopt) == wire::PATH_ADOPT);
 static_assert(static_cast<int>(Codec::kFp32) == wire::CODEC_FP32);
 static_assert(static_cast<int>(Codec::kBf16) == wire::CODEC_BF16);
 static_assert(static_cast<int>(Codec::kInt8) == wire::CODEC_INT8);
@@ -61,7 +66,6 @@ std::optional<Codec> codec_from(std::uint32_t number) {
 }
 
 Result<MicrobatchId> id_from(const wire::MicrobatchId& id) {
-  BRIGADE_TRY(check_at_most("head", id.head(), limits::kMaxHeadsInSwarm - 1));
   BRIGADE_TRY(check_at_most("sequence", id.sequence(), limits::kMaxPosition));
   return MicrobatchId{Epoch(id.epoch()), HeadIndex(id.head()), Sequence(id.sequence()),
                       id.is_eval() ? MicrobatchId::Kind::kEval : MicrobatchId::Kind::kTrain};
@@ -69,9 +73,7 @@ Result<MicrobatchId> id_from(const wire::MicrobatchId& id) {
 
 void id_to(const MicrobatchId& id, wire::MicrobatchId& out) {
   out.set_epoch(id.epoch.value());
-  BRIGADE_CHECK(id.head.value() < limits::kMaxHeadsInSwarm,
-                "heads of replicas are not on the wire yet");
-  out.set_head(static_cast<std::uint32_t>(id.head.value()));
+  out.set_head(id.head.value());
   out.set_sequence(id.sequence.value());
   out.set_is_eval(id.kind == MicrobatchId::Kind::kEval);
 }
@@ -94,6 +96,74 @@ std::uint64_t nanoseconds_of(Duration duration) {
   return static_cast<std::uint64_t>(duration.count());
 }
 
+/// Of a clock, or of a span that one measured.
+Result<Duration> clock_from(const char* what, std::uint64_t nanoseconds) {
+  BRIGADE_TRY(check_at_most(what, nanoseconds, limits::kMaxClockNs));
+  return duration_from(nanoseconds);
+}
+
+Result<NodeId> node_from(const std::string& bytes) {
+  NodeId id;
+  if (bytes.size() != id.bytes.size()) return protocol_error("a node's id of a wrong length");
+  std::copy(bytes.begin(), bytes.end(), id.bytes.begin());
+  return id;
+}
+
+Result<std::vector<swarm::Holder>> holders_from(
+    const google::protobuf::RepeatedPtrField<wire::Holder>& in) {
+  BRIGADE_TRY(check_at_most("holders", static_cast<std::uint64_t>(in.size()),
+                            limits::kMaxStagesOfReplicas));
+  std::vector<swarm::Holder> out;
+  out.reserve(static_cast<std::size_t>(in.size()));
+  for (const wire::Holder& holder : in) {
+    BRIGADE_ASSIGN(const NodeId node, node_from(holder.node()));
+    out.push_back({node, holder.instance()});
+  }
+  return out;
+}
+
+void holders_to(const std::vector<swarm::Holder>& in,
+                google::protobuf::RepeatedPtrField<wire::Holder>& out) {
+  for (const swarm::Holder& holder : in) {
+    wire::Holder& one = *out.Add();
+    one.set_node(holder.node.bytes.data(), holder.node.bytes.size());
+    one.set_instance(holder.instance);
+  }
+}
+
+Result<swarm::Path> path_from(const wire::Path& in) {
+  swarm::Path out;
+  BRIGADE_ASSIGN(out.holders, holders_from(in.holders()));
+  out.revision = in.revision();
+  BRIGADE_TRY(check_at_most("given", in.given(), limits::kMaxStagesOfReplicas));
+  out.given = in.given();
+  BRIGADE_TRY(check_at_most("floor", in.floor(), limits::kMaxPosition));
+  out.floor = Sequence(in.floor());
+  return out;
+}
+
+void path_to(const swarm::Path& in, wire::Path& out) {
+  holders_to(in.holders, *out.mutable_holders());
+  out.set_revision(in.revision);
+  out.set_given(in.given);
+  out.set_floor(in.floor.value());
+}
+
+Result<swarm::Offer> offer_from(const wire::Offer& in) {
+  swarm::Offer out;
+  BRIGADE_ASSIGN(out.path, holders_from(in.path()));
+  out.queue = in.queue();
+  BRIGADE_TRY(check_at_most("pace", in.pace_ns(), limits::kMaxPaceNs));
+  out.pace = duration_from(in.pace_ns());
+  return out;
+}
+
+void offer_to(const swarm::Offer& in, wire::Offer& out) {
+  holders_to(in.path, *out.mutable_path());
+  out.set_queue(in.queue);
+  out.set_pace_ns(std::min(nanoseconds_of(in.pace), limits::kMaxPaceNs));
+}
+
 Result<PayloadPlan> plan_from(const wire::PayloadHeader& payload, bool has_tokens) {
   const auto codec = codec_from(static_cast<std::uint32_t>(payload.codec()));
   if (!codec) {
@@ -103,7 +173,7 @@ Result<PayloadPlan> plan_from(const wire::PayloadHeader& payload, bool has_token
   BRIGADE_TRY(check_within("tokens", payload.tokens(), limits::kMaxContext));
   BRIGADE_TRY(check_within("width", payload.width(), limits::kMaxWidth));
   if (payload.has_tokens() != has_tokens) {
-    return protocol_error(has_tokens ? "a forward without its tokens" : "a backward with tokens");
+    return protocol_error(has_tokens ? "a forward without its tokens" : "tokens where none belong");
   }
   PayloadPlan plan;
   plan.shape = {*codec, payload.batch(), payload.tokens(), payload.width(), has_tokens};
@@ -145,6 +215,7 @@ Result<ParsedHeader> forward_from(const wire::FrameHeader& header) {
                                       in.group_first(), in.group_size()));
   }
   out.group = {Sequence(in.group_first()), in.group_size()};
+  BRIGADE_ASSIGN(out.path, path_from(in.path()));
   if (!header.has_payload()) return protocol_error("a forward without a payload");
   BRIGADE_ASSIGN(const PayloadPlan plan, plan_from(header.payload(), /*has_tokens=*/true));
   return ParsedHeader{swarm::Message(out), plan};
@@ -191,6 +262,7 @@ Result<swarm::Message> receipt_from(const wire::Receipt& in) {
   BRIGADE_ASSIGN(out.direction, direction_from(in.direction()));
   out.attempt = Attempt(in.attempt());
   BRIGADE_ASSIGN(out.kind, receipt_kind_from(in.kind()));
+  BRIGADE_ASSIGN(out.offer, offer_from(in.offer()));
   return swarm::Message(out);
 }
 
@@ -199,6 +271,7 @@ Result<swarm::Message> query_from(const wire::Query& in) {
   BRIGADE_ASSIGN(out.id, id_from(in.id()));
   BRIGADE_ASSIGN(out.direction, direction_from(in.direction()));
   out.attempt = Attempt(in.attempt());
+  BRIGADE_ASSIGN(out.path, path_from(in.path()));
   return swarm::Message(out);
 }
 
@@ -242,6 +315,56 @@ Result<swarm::Message> down_beacon_from(const wire::DownBeacon& in) {
   return swarm::Message(out);
 }
 
+Result<swarm::Message> node_beacon_from(const wire::NodeBeacon& in) {
+  swarm::NodeBeacon out;
+  out.is_ready = in.is_ready();
+  out.is_draining = in.is_draining();
+  out.is_leaving = in.is_leaving();
+  BRIGADE_ASSIGN(out.stamp, clock_from("stamp", in.stamp_ns()));
+  BRIGADE_ASSIGN(out.echo, clock_from("echo", in.echo_ns()));
+  BRIGADE_ASSIGN(out.held, clock_from("held", in.held_ns()));
+  BRIGADE_ASSIGN(out.offer, offer_from(in.offer()));
+  BRIGADE_TRY(check_at_most("instances that are gone", static_cast<std::uint64_t>(in.gone_size()),
+                            limits::kMaxGoneTold));
+  out.gone.assign(in.gone().begin(), in.gone().end());
+  BRIGADE_TRY(check_at_most("floors", static_cast<std::uint64_t>(in.floors_size()),
+                            limits::kMaxFloorsTold));
+  for (const wire::NodeBeacon::Floor& floor : in.floors()) {
+    BRIGADE_TRY(check_at_most("floor", floor.sequence(), limits::kMaxPosition));
+    out.floors.push_back({HeadIndex(floor.head()), Sequence(floor.sequence())});
+  }
+  return swarm::Message(std::move(out));
+}
+
+Result<swarm::Message> path_request_from(const wire::PathRequest& in) {
+  swarm::PathRequest out;
+  const int kind = in.kind();
+  if (kind < wire::PATH_REPLAN || kind > wire::PATH_ADOPT)
+    return protocol_error(fmt::format("unknown path request {}", kind));
+  out.kind = static_cast<swarm::PathRequest::Kind>(kind);  // asserted above
+  BRIGADE_ASSIGN(out.id, id_from(in.id()));
+  BRIGADE_TRY(check_at_most("stage", in.stage(), limits::kMaxStages - 1));
+  out.stage = StageIndex(in.stage());
+  BRIGADE_ASSIGN(out.path, path_from(in.path()));
+  return swarm::Message(std::move(out));
+}
+
+Result<ParsedHeader> share_from(const wire::FrameHeader& header) {
+  const wire::Share& in = header.share();
+  swarm::Share out;
+  out.round = in.round();
+  out.is_answer = in.is_answer();
+  if (!std::isfinite(in.weight()) || in.weight() < 0)
+    return protocol_error("a share's weight that can't be");
+  out.weight = in.weight();
+  BRIGADE_TRY(check_at_most("position", in.position(), limits::kMaxPosition));
+  out.position = in.position();
+  if (!header.has_payload() && !out.is_answer) return protocol_error("a share without a payload");
+  if (!header.has_payload()) return ParsedHeader{swarm::Message(out), std::nullopt};
+  BRIGADE_ASSIGN(const PayloadPlan plan, plan_from(header.payload(), /*has_tokens=*/false));
+  return ParsedHeader{swarm::Message(out), plan};
+}
+
 /// What both ends know; a node that names none knows fp32.
 std::vector<Codec> codecs_from(const wire::Hello& in) {
   std::vector<Codec> codecs{Codec::kFp32};
@@ -272,6 +395,7 @@ Result<Hello> hello_from(const wire::Hello& in) {
   out.record = in.record();
   BRIGADE_TRY(check_at_most("stage", in.stage(), limits::kMaxStages - 1));
   out.stage = StageIndex(in.stage());
+  out.instance = in.instance();
   out.software = printable_line(in.software());
   if (in.max_frame_bytes() < kMinFrameBytes) {
     return protocol_error(fmt::format("it accepts frames of {} bytes alone, {} are needed",
@@ -294,6 +418,7 @@ struct ToWire {
     out.set_attempt(in.attempt.value());
     out.set_group_first(in.group.first.value());
     out.set_group_size(in.group.size);
+    if (!in.path.holders.empty()) path_to(in.path, *out.mutable_path());
   }
   void operator()(const swarm::Backward& in) const {
     wire::Backward& out = *header.mutable_backward();
@@ -309,12 +434,16 @@ struct ToWire {
     out.set_direction(direction_to(in.direction));
     out.set_attempt(in.attempt.value());
     out.set_kind(static_cast<wire::ReceiptKind>(in.kind));
+    const bool has_offer =
+        !in.offer.path.empty() || in.offer.queue > 0 || in.offer.pace.count() > 0;
+    if (has_offer) offer_to(in.offer, *out.mutable_offer());
   }
   void operator()(const swarm::Query& in) const {
     wire::Query& out = *header.mutable_query();
     id_to(in.id, *out.mutable_id());
     out.set_direction(direction_to(in.direction));
     out.set_attempt(in.attempt.value());
+    if (!in.path.holders.empty()) path_to(in.path, *out.mutable_path());
   }
   void operator()(const swarm::UpBeacon& in) const {
     BRIGADE_CHECK(in.offers.size() <= limits::kMaxOffers, "too many offers in a beacon");
@@ -341,9 +470,36 @@ struct ToWire {
     out.set_is_sealed(in.is_sealed);
     out.set_settled(in.settled);
   }
-  void operator()(const swarm::NodeBeacon&) const { refuse_replicas(); }
-  void operator()(const swarm::PathRequest&) const { refuse_replicas(); }
-  static void refuse_replicas() { BRIGADE_CHECK(false, "replicas are not on the wire yet"); }
+  void operator()(const swarm::NodeBeacon& in) const {
+    wire::NodeBeacon& out = *header.mutable_node_beacon();
+    out.set_is_ready(in.is_ready);
+    out.set_is_draining(in.is_draining);
+    out.set_is_leaving(in.is_leaving);
+    out.set_stamp_ns(nanoseconds_of(in.stamp));
+    out.set_echo_ns(nanoseconds_of(in.echo));
+    out.set_held_ns(nanoseconds_of(in.held));
+    offer_to(in.offer, *out.mutable_offer());
+    out.mutable_gone()->Add(in.gone.begin(), in.gone.end());
+    for (const swarm::NodeBeacon::Floor& floor : in.floors) {
+      wire::NodeBeacon::Floor& one = *out.add_floors();
+      one.set_head(floor.head.value());
+      one.set_sequence(floor.sequence.value());
+    }
+  }
+  void operator()(const swarm::PathRequest& in) const {
+    wire::PathRequest& out = *header.mutable_path_request();
+    out.set_kind(static_cast<wire::PathRequestKind>(in.kind));
+    id_to(in.id, *out.mutable_id());
+    out.set_stage(in.stage.value());
+    path_to(in.path, *out.mutable_path());
+  }
+  void operator()(const swarm::Share& in) const {
+    wire::Share& out = *header.mutable_share();
+    out.set_round(in.round);
+    out.set_is_answer(in.is_answer);
+    out.set_weight(in.weight);
+    out.set_position(in.position);
+  }
   void operator()(const Hello& in) const {
     wire::Hello& out = *header.mutable_hello();
     out.set_protocol(in.protocol);
@@ -355,6 +511,7 @@ struct ToWire {
     const bool has_settings = in.settings != SwarmId{} && in.settings != in.swarm;
     if (has_settings) out.set_settings(in.settings.data(), in.settings.size());
     out.set_record(in.record);
+    out.set_instance(in.instance);
   }
   void operator()(const Goodbye& in) const { header.mutable_goodbye()->set_reason(in.reason); }
   void operator()(const Continuation& in) const {
@@ -387,7 +544,8 @@ wire::FrameHeader to_wire(const FrameBody& body, const PayloadData* payload) {
 Result<ParsedHeader> from_wire(const wire::FrameHeader& header) {
   using Kind = wire::FrameHeader::KindCase;
   const Kind kind = header.kind_case();
-  if (header.has_payload() && kind != Kind::kForward && kind != Kind::kBackward) {
+  const bool may_carry = kind == Kind::kForward || kind == Kind::kBackward || kind == Kind::kShare;
+  if (header.has_payload() && !may_carry) {
     return protocol_error("a payload in a frame that has none");
   }
   switch (kind) {
@@ -403,6 +561,12 @@ Result<ParsedHeader> from_wire(const wire::FrameHeader& header) {
       return without_payload(up_beacon_from(header.up_beacon()));
     case Kind::kDownBeacon:
       return without_payload(down_beacon_from(header.down_beacon()));
+    case Kind::kNodeBeacon:
+      return without_payload(node_beacon_from(header.node_beacon()));
+    case Kind::kPathRequest:
+      return without_payload(path_request_from(header.path_request()));
+    case Kind::kShare:
+      return share_from(header);
     case Kind::kHello:
       return without_payload(hello_from(header.hello()));
     case Kind::kGoodbye:
@@ -419,12 +583,8 @@ Result<ParsedHeader> from_wire(const wire::FrameHeader& header) {
     case Kind::kGossip:
       return ParsedHeader{Gossip{header.gossip().message()}, std::nullopt};
     case Kind::kRelayCall: {
-      RelayCall call{header.relay_call().tunnel(), {}};
-      const std::string& caller = header.relay_call().caller();
-      if (caller.size() != call.caller.bytes.size())
-        return protocol_error("a node's id of a wrong length");
-      std::copy(caller.begin(), caller.end(), call.caller.bytes.begin());
-      return ParsedHeader{call, std::nullopt};
+      BRIGADE_ASSIGN(const NodeId caller, node_from(header.relay_call().caller()));
+      return ParsedHeader{RelayCall{header.relay_call().tunnel(), caller}, std::nullopt};
     }
     case Kind::KIND_NOT_SET:
       break;

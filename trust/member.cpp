@@ -29,8 +29,7 @@ bool is_within_bounds(const NodeRecord& record) {
          record.stage.value_or(0) < limits::kMaxStages && record.target < limits::kMaxStages &&
          record.addresses.size() <= limits::kMaxAddresses &&
          std::all_of(record.addresses.begin(), record.addresses.end(), is_address) &&
-         record.via.size() <= limits::kMaxVia && record.pace_ns <= limits::kMaxPaceNs &&
-         record.serves_since_unix_s <= limits::kMaxUnixS;
+         record.via.size() <= limits::kMaxVia && record.pace_ns <= limits::kMaxPaceNs;
 }
 
 }  // namespace
@@ -53,7 +52,7 @@ Result<std::string> sign_record(const SigningKey& key, const NodeRecord& record)
   for (const NodeId& node : record.via) set_bytes(message.add_via(), node.bytes);
   message.set_memory_bytes(record.memory_bytes);
   message.set_pace_ns(record.pace_ns);
-  message.set_serves_since_unix_s(record.serves_since_unix_s);
+  message.set_stays(record.stays);
   message.set_has_state(record.has_state);
   return sign_statement(key, kRecord, message.SerializeAsString());
 }
@@ -77,7 +76,7 @@ Result<NodeRecord> read_record(std::string_view bytes, const SwarmId& swarm) {
   record.addresses.assign(message.addresses().begin(), message.addresses().end());
   record.memory_bytes = message.memory_bytes();
   record.pace_ns = message.pace_ns();
-  record.serves_since_unix_s = message.serves_since_unix_s();
+  record.stays = message.stays();
   record.has_state = message.has_state();
   for (const std::string& via : message.via()) {
     if (!get_bytes(via, record.via.emplace_back().bytes)) return refused("it names no node's id");

@@ -31,7 +31,7 @@ struct NodeRecord {
   std::vector<NodeId> via;
   std::uint64_t memory_bytes = 0;
   std::uint64_t pace_ns = 0;
-  std::uint64_t serves_since_unix_s = 0;
+  bool stays = false;
   bool has_state = false;
   bool operator==(const NodeRecord&) const = default;
 };

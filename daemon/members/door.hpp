@@ -4,6 +4,8 @@
 // that needs it most. Reach: the member dials the asker back and says whether it got through.
 //
 // Rules
+// - A newcomer is sent to the stage with the fewest nodes, to the head where there is none alone: a
+//   head needs the data, and a stranger has none.
 // - A stage that was named to somebody counts as taken for kReserved: two who come at once do not
 //   fill the same gap.
 // - A reach is tried at the address that the question came from alone, so that nobody can be made

@@ -13,6 +13,7 @@
 #include "daemon/grpc_ask.hpp"
 #include "daemon/members/book.hpp"
 #include "daemon/members/door.hpp"
+#include "daemon/members/keeper.hpp"
 #include "trust/member.hpp"
 
 namespace brigade::daemon {
@@ -193,6 +194,27 @@ Result<> keep_stage(const config::NodeConfig& node, const Entry& entry) {
 
 fs::path book_file(const config::NodeConfig& node) {
   return node.state_dir / "members";
+}
+
+fs::path keeps_folder(const fs::path& state_dir) {
+  return state_dir / "keeps";
+}
+
+Result<> change_stage(const config::NodeConfig& node, std::uint32_t from, std::uint32_t to) {
+  const fs::path checkpoints = node.state_dir / "checkpoints";
+  const auto folder_of = [&](std::uint32_t stage) {
+    return Keeper::folder_of(keeps_folder(node.state_dir), StageIndex(stage));
+  };
+  const auto move_all = [](const fs::path& source, const fs::path& target) {
+    std::error_code failure;
+    fs::create_directories(target, failure);
+    for (const auto& file : fs::directory_iterator(source, failure))
+      fs::rename(file.path(), target / file.path().filename(), failure);
+  };
+  // Whatever can't be renamed stays behind, where nobody takes it for what it is not.
+  move_all(checkpoints, folder_of(from));
+  move_all(folder_of(to), checkpoints);
+  return write_file_atomically(stage_file(node), fmt::format("{}\n", to));
 }
 
 Result<Entry> enter_swarm(const config::NodeConfig& node, const Identity& identity,

@@ -44,6 +44,13 @@ using TellEntry = std::function<void(const std::string& line)>;
 Result<Entry> enter_swarm(const config::NodeConfig& node, const Identity& identity,
                           const TellEntry& tell);
 
+/// For the next start: this node hosts `to`. What it has of `from` is kept for others (keeper.hpp),
+/// what it kept of `to` is its own.
+Result<> change_stage(const config::NodeConfig& node, std::uint32_t from, std::uint32_t to);
+
+/// Where copies of other stages are kept.
+std::filesystem::path keeps_folder(const std::filesystem::path& state_dir);
+
 /// Where the members' book is.
 std::filesystem::path book_file(const config::NodeConfig& node);
 

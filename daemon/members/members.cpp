@@ -24,7 +24,6 @@ namespace {
 
 constexpr Duration kBookEvery = seconds{30};
 constexpr Duration kMeetEvery = seconds{1};
-constexpr Duration kVacant = seconds{20};  // a stage without anybody, before a spare takes it
 constexpr Duration kKnockEvery = seconds{10};
 constexpr Duration kTunnelLimit = seconds{20};
 constexpr std::size_t kEnoughDials = 3;  // that failed, of a neighbour that says to be reached
@@ -66,11 +65,13 @@ Members::Members(asio::io_context& core, Setup setup, std::function<void(const R
       book_timer_(core),
       meet_timer_(core),
       is_reachable_(setup_.announce.empty() ? std::nullopt : std::optional(true)),
-      standby_(core, setup_.standby),
-      occupied_at_(core_now()),
-      knocked_(occupied_at_),
+      beginning_(core, setup_.beginning),
+      keeper_(core, setup_.keeper),
+      knocked_(core_now()),
       stage_(setup_.entry.stage),
-      stages_(setup_.entry.swarm.stages) {}
+      stages_(setup_.entry.swarm.stages),
+      neighbours_(setup_.identity.id, stage_),
+      mover_(setup_.identity.id, stage_, core_now()) {}
 
 Members::~Members() {
   asker_.join();
@@ -103,7 +104,8 @@ TransportCallbacks Members::callbacks_around(TransportCallbacks training) {
   callbacks.on_question = [this](const Question& question) { on_question(question); };
   callbacks.on_message = [this](const NodeId& from, swarm::Message message,
                                 std::optional<PayloadData> payload) {
-    if (from == before_ || from == after_)
+    const auto link = linked_.find(from);
+    if (link != linked_.end() && neighbours_.trains_with(link->second.stage))
       training_.on_message(from, std::move(message), std::move(payload));
   };
   return callbacks;
@@ -112,11 +114,10 @@ TransportCallbacks Members::callbacks_around(TransportCallbacks training) {
 void Members::start(const std::string& listen_address) {
   if (const auto parts = split_address(listen_address); parts.has_value()) port_ = parts->port;
   for (const auto& [node, invite] : setup_.entry.book.admitted) notary_.note_admitted(node, invite);
-  has_state_ = !setup_.standby.own().empty();
-  const bool is_spare = setup_.entry.is_taken && !has_state_;
-  if (!is_spare)
-    say_what_it_does(membership::Doing::kServing, has_state_ ? "it has the stage" : "nobody does");
-  standby_.start([this] { return whom_to_copy(); });
+  has_state_ = !setup_.beginning.own().empty();
+  say_what_it_does();
+  beginning_.start([this] { return state_in_swarm(); });
+  keeper_.start([this] { return stages_to_keep(); });
   learn(setup_.entry.records);
   handle(membership::Tick{});
   arm_reach_timer(kFirstReach);
@@ -125,37 +126,23 @@ void Members::start(const std::string& listen_address) {
 }
 
 void Members::note_state() {
-  const bool is_news = !has_state_ && !setup_.standby.own().empty();
-  if (has_left_ || !is_news) return;
+  if (has_left_ || has_state_ || setup_.beginning.own().empty()) return;
   has_state_ = true;
-  say_what_it_does(membership::Doing::kServing, "it has a checkpoint of the stage");
+  say_what_it_does();
 }
 
-/// How long it serves starts with this process, and after everybody who is known to serve: a clock
-/// that is behind takes nobody's place.
-void Members::say_what_it_does(membership::Doing doing, const char* why) {
-  const bool will_serve = doing == membership::Doing::kServing;
-  if (will_serve && serves_since_unix_s_ == 0) {
-    serves_since_unix_s_ = now_unix_s();
-    for (const MemberInfo& member : list())
-      serves_since_unix_s_ = std::max(serves_since_unix_s_, member.record->serves_since_unix_s + 1);
-  }
-  if (!will_serve) serves_since_unix_s_ = 0;
-  serves_ = will_serve;
-  spdlog::info("{} stage={} reason=\"{}\"", will_serve ? "serves" : "stands by without a copy",
-               stage_.value(), why);
-  handle(membership::DoingChanged{doing, will_serve ? std::optional(stage_) : std::nullopt,
-                                  StageIndex{}, serves_since_unix_s_, has_state_});
-  line_.update(membership_.status(core_now()).self, membership::Standing::kAlive);
-  choose_neighbours();
+void Members::say_what_it_does() {
+  const auto doing = target_ ? membership::Doing::kMoving : membership::Doing::kServing;
+  handle(membership::DoingChanged{doing, stage_, target_.value_or(StageIndex{}), !setup_.may_move,
+                                  has_state_});
 }
 
 void Members::leave() {
   if (std::exchange(has_left_, true)) return;
-  standby_.stop();
-  membership_.handle(core_now(), membership::DoingChanged{
-                                     membership::Doing::kGone,
-                                     serves_ ? std::optional(stage_) : std::nullopt, StageIndex{}});
+  beginning_.stop();
+  keeper_.stop();
+  membership_.handle(core_now(),
+                     membership::DoingChanged{membership::Doing::kGone, stage_, StageIndex{}});
   while (const auto action = membership_.poll_action()) {
     if (const auto* send = std::get_if<membership::Send>(&*action))
       for (std::string& piece : to_gossip(send->message, notary_))
@@ -188,13 +175,13 @@ void Members::on_link_up(const PeerAddress& peer) {
   linked_.insert_or_assign(peer.id, peer);
   failed_dials_.erase(peer.id);
   handle(membership::LinkUp{peer.id, peer.was_dialled});
-  if (peer.id == before_ || peer.id == after_) training_.on_link_up(peer);
+  if (neighbours_.trains_with(peer.stage)) training_.on_link_up(peer);
 }
 
 void Members::on_link_down(const PeerAddress& peer, const std::string& reason, bool was_closed) {
   linked_.erase(peer.id);
   relayed_.erase(peer.id);
-  if (peer.id == before_ || peer.id == after_) training_.on_link_down(peer, reason, was_closed);
+  if (neighbours_.trains_with(peer.stage)) training_.on_link_down(peer, reason, was_closed);
   handle(membership::LinkDown{peer.id, was_closed});
 }
 
@@ -236,11 +223,11 @@ void Members::carry_out(const membership::Drop& action) {
   if (linked == linked_.end()) return;
   const PeerAddress peer = linked->second;
   linked_.erase(linked);
-  if (peer.id == before_ || peer.id == after_) training_.on_link_down(peer, action.reason, true);
+  if (neighbours_.trains_with(peer.stage)) training_.on_link_down(peer, action.reason, true);
 }
 
 void Members::carry_out(const membership::MemberChanged& action) {
-  line_.update(action.record, action.standing);
+  neighbours_.update(action.record, action.standing);
   const bool is_present = action.standing <= membership::Standing::kSuspected;
   if (!is_present) failed_dials_.erase(action.record->id);
   const Told told{action.standing, action.record->stage, action.record->doing};
@@ -255,7 +242,7 @@ void Members::carry_out(const membership::MemberChanged& action) {
 }
 
 void Members::carry_out(const membership::MemberForgotten& action) {
-  line_.forget(action.member);
+  neighbours_.forget(action.member);
   told_.erase(action.member);
   asio::post(core_, [this] { choose_neighbours(); });
 }
@@ -280,25 +267,11 @@ void Members::carry_out(const membership::RunsTwice&) {
 
 void Members::choose_neighbours() {
   if (has_left_) return;
-  if (stage_.value() > 0) choose(StageIndex(stage_.value() - 1), before_);
-  if (stage_.value() + 1 < stages_) choose(stage_.next(), after_);
-}
-
-void Members::choose(StageIndex stage, std::optional<NodeId>& chosen) {
-  const std::optional<NodeId> best = serves_ ? line_.of(stage) : std::nullopt;
-  if (best == chosen) return;
-  const std::optional<NodeId> old = std::exchange(chosen, best);
-  if (old) {
-    if (const auto link = linked_.find(*old); link != linked_.end())
-      training_.on_link_down(
-          link->second,
-          best ? "another node works at this stage now" : "nobody works at this stage now", true);
-    handle(membership::PinChanged{*old, false});
-  }
-  if (!best) return;
-  handle(membership::PinChanged{*best, true});
-  if (const auto link = linked_.find(*best); link != linked_.end())
-    training_.on_link_up(link->second);
+  const std::set<NodeId> old = std::exchange(kept_, neighbours_.chosen());
+  for (const NodeId& node : old)
+    if (!kept_.contains(node)) handle(membership::PinChanged{node, false});
+  for (const NodeId& node : kept_)
+    if (!old.contains(node)) handle(membership::PinChanged{node, true});
 }
 
 // ---- Neighbours that neither can dial --------------------------------------------------------
@@ -306,26 +279,34 @@ void Members::choose(StageIndex stage, std::optional<NodeId>& chosen) {
 /// A neighbour that can't be dialled dials this node, unless this node can't be dialled either:
 /// then the one with the smaller id goes through a third.
 void Members::meet_neighbours() {
-  for (const auto& neighbour : {before_, after_})
-    if (neighbour) meet(*neighbour);
+  for (const NodeId& neighbour : kept_) meet(neighbour);
   knock_again();
-  keep_place();
+  keep_balance();
   meet_timer_.expires_after(kMeetEvery);
   meet_timer_.async_wait([this](const boost::system::error_code& cancelled) {
     if (!cancelled) meet_neighbours();
   });
 }
 
-/// A spare serves where nobody has for a while, though it has nothing: the line at least says what
-/// it lacks. It gives way as soon as there is one who has the stage.
-void Members::keep_place() {
-  const TimePoint now = core_now();
-  const std::optional<NodeId> worker = line_.of(stage_);
-  if (worker) occupied_at_ = now;
-  if (!serves_ && now - occupied_at_ > kVacant)
-    say_what_it_does(membership::Doing::kServing, "nobody else has for a while");
-  const bool is_needless = serves_ && !has_state_ && worker && *worker != setup_.identity.id;
-  if (is_needless) say_what_it_does(membership::Doing::kSpare, "another has served for longer");
+/// Goes where a node is needed more; whoever moves says so before it leaves.
+void Members::keep_balance() {
+  if (target_ || !setup_.may_move || !beginning_.waiting_for().empty()) return;
+  std::vector<Crew> crews(stages_);
+  for (const MemberInfo& member : list()) {
+    const membership::NodeRecord& record = *member.record;
+    const bool is_moving = record.doing == membership::Doing::kMoving;
+    if (is_moving && record.target.value() < stages_)
+      crews[record.target.value()].awaits_one = true;
+    if (record.doing == membership::Doing::kServing && record.stage)
+      (record.stays ? crews[record.stage->value()].fixed : crews[record.stage->value()].nodes)
+          .push_back(record.id);
+  }
+  const auto move = mover_.decide(core_now(), crews);
+  if (!move) return;
+  target_ = move->to;
+  spdlog::info("moves from={} to={} reason=\"{}\"", stage_.value(), move->to.value(), move->reason);
+  say_what_it_does();
+  setup_.move_to(*move);
 }
 
 /// Whoever knows nobody any more tries the doors that it knew at the start.
@@ -378,16 +359,15 @@ std::vector<MemberInfo> Members::list() const {
   const membership::View& view = membership_.view();
   const NodeId& self = setup_.identity.id;
   members.push_back({membership_.status(core_now()).self, membership::Standing::kAlive, true, false,
-                     line_.of(stage_).value_or(self) == self, std::nullopt});
+                     std::nullopt});
   std::vector<membership::View::Slot> slots;
   for (std::uint32_t stage = 0; stage < stages_; ++stage) view.list(StageIndex(stage), slots);
   for (const auto slot : slots) {
     const membership::View::Member& member = view.at(slot);
     if (member.record->id == self) continue;
-    const bool works = member.record->stage && line_.of(*member.record->stage) == member.record->id;
     const auto relay = relayed_.find(member.record->id);
     members.push_back(
-        {member.record, member.standing, false, linked_.contains(member.record->id), works,
+        {member.record, member.standing, false, linked_.contains(member.record->id),
          relay == relayed_.end() ? std::nullopt : std::optional(relay->second.relay)});
   }
   return members;

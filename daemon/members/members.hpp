@@ -2,8 +2,10 @@
 // (swarm/membership/membership.hpp decides). Between the transport and what trains: training hears
 // of its neighbours' links alone.
 //
-// - Each neighbouring stage has one node that this one works with (line_choice.hpp); its link is
-//   kept up. Links to others carry gossip only.
+// - Links with the nodes that it trains with are kept up (neighbours.hpp); links to others carry
+//   gossip only.
+// - It finds what the weights of this node begin with (beginning.hpp), and keeps copies of other
+//   stages (keeper.hpp).
 // - It answers at the door (door.hpp), asks a member now and then whether this node can be dialled,
 //   and keeps the members' book.
 // Threading: core strand; what blocks runs on one thread of its own and posts back.
@@ -16,16 +18,19 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/time.hpp"
 #include "daemon/identity.hpp"
+#include "daemon/members/beginning.hpp"
 #include "daemon/members/door.hpp"
 #include "daemon/members/entry.hpp"
-#include "daemon/members/line_choice.hpp"
+#include "daemon/members/keeper.hpp"
+#include "daemon/members/mover.hpp"
+#include "daemon/members/neighbours.hpp"
 #include "daemon/members/notary.hpp"
-#include "daemon/members/standby.hpp"
 #include "daemon/report.hpp"
 #include "daemon/transport.hpp"
 #include "daemon/wakeup_timer.hpp"
@@ -39,7 +44,6 @@ struct MemberInfo {
   swarm::membership::Standing standing = swarm::membership::Standing::kAlive;
   bool is_self = false;
   bool is_linked = false;
-  bool works = false;           // it is whom this node's line goes through at that stage
   std::optional<NodeId> relay;  // its link goes through this one
 };
 
@@ -52,20 +56,23 @@ class Members {
     std::string announce;  // HOST:PORT where others reach this node for sure; empty: find out
     std::uint64_t memory_bytes = 0;
     std::uint64_t now_unix_s = 0;
-    StandbySetup standby;
+    BeginningSetup beginning;
+    KeeperSetup keeper;
+    bool may_move = false;                            // the swarm chooses the stage
+    std::function<void(const Mover::Move&)> move_to;  // this node is to go to another stage
   };
   Members(boost::asio::io_context& core, Setup setup, std::function<void(const Report&)> report);
   ~Members();
 
-  /// Around those of training: `training` hears of chosen neighbours.
+  /// Around those of training: `training` hears of the stages that this node trains with.
   TransportCallbacks callbacks_around(TransportCallbacks training);
   void attach(Transport& transport) { transport_ = &transport; }
   /// The transport listens at this address, if it listens.
   void start(const std::string& listen_address);
   /// This node has a checkpoint of its stage, or may have one now.
   void note_state();
-  /// Whether the line goes through this node, as far as it knows.
-  bool works() const { return line_.of(stage_) == setup_.identity.id; }
+  /// What its weights wait for; empty: they have begun.
+  const std::string& waiting_for() const { return beginning_.waiting_for(); }
   /// Says goodbye to everybody; nothing is heard or told any more.
   void leave();
 
@@ -93,7 +100,6 @@ class Members {
   void carry_out(const swarm::membership::Misbehaved& action);
   void carry_out(const swarm::membership::RunsTwice& action);
   void choose_neighbours();
-  void choose(StageIndex stage, std::optional<NodeId>& chosen);
 
   void meet_neighbours();
   void meet(const NodeId& peer);
@@ -104,10 +110,13 @@ class Members {
   void arm_reach_timer(Duration after);
   void answer_reach(const Question& question);
   void answer_member(const Question& question);
-  std::optional<Worker> whom_to_copy() const;
+  StateInSwarm state_in_swarm() const;
+  std::map<StageIndex, std::vector<Donor>> stages_to_keep() const;
+  std::vector<Donor> keepers_of(StageIndex stage) const;
+  std::vector<Donor> donors_of(StageIndex stage) const;
   void knock_again();
-  void keep_place();
-  void say_what_it_does(swarm::membership::Doing doing, const char* why);
+  void keep_balance();
+  void say_what_it_does();
   void keep_book();
 
   boost::asio::io_context& core_;
@@ -144,19 +153,18 @@ class Members {
     bool operator==(const Told&) const = default;
   };
   std::map<NodeId, Told> told_;
-  Standby standby_;
+  Beginning beginning_;
+  Keeper keeper_;
   std::size_t answers_ = 0;  // being read from the disk for others
-  bool serves_ = false;      // else a spare: another works here, and it has no copy yet
   bool has_state_ = false;   // a checkpoint of this stage
-  std::uint64_t serves_since_unix_s_ = 0;
-  TimePoint occupied_at_;  // when somebody served this stage last
   TimePoint knocked_;
   std::size_t next_door_ = 0;
-  LineChoice line_;
   StageIndex stage_;
   std::uint32_t stages_ = 1;
-  std::optional<NodeId> before_;  // whom training works with
-  std::optional<NodeId> after_;
+  Neighbours neighbours_;
+  Mover mover_;
+  std::optional<StageIndex> target_;  // it moves there
+  std::set<NodeId> kept_;             // links with them are to be kept up
   bool has_left_ = false;
 };
 

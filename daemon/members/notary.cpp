@@ -45,7 +45,7 @@ trust::NodeRecord to_statement(const membership::NodeRecord& record, const trust
   out.via = record.via;
   out.memory_bytes = record.memory_bytes;
   out.pace_ns = static_cast<std::uint64_t>(record.pace.count());
-  out.serves_since_unix_s = record.serves_since_unix_s;
+  out.stays = record.stays;
   out.has_state = record.has_state;
   return out;
 }
@@ -63,7 +63,7 @@ std::shared_ptr<membership::NodeRecord> from_statement(const trust::NodeRecord& 
   record->via = in.via;
   record->memory_bytes = in.memory_bytes;
   record->pace = Duration(static_cast<Duration::rep>(in.pace_ns));
-  record->serves_since_unix_s = in.serves_since_unix_s;
+  record->stays = in.stays;
   record->has_state = in.has_state;
   return record;
 }

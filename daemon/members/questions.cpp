@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <utility>
@@ -28,6 +29,7 @@ constexpr milliseconds kAskLimit{8'000};
 constexpr Duration kReachAgain = seconds{15};    // nobody could be asked, or nobody got through
 constexpr Duration kReachRecheck = minutes{10};  // a router may forget what it promised
 constexpr std::size_t kMostAnswers = 16;
+constexpr std::size_t kMostAsked = 4;  // for copies, at once
 
 }  // namespace
 
@@ -59,30 +61,83 @@ void Members::on_question(const Question& question) {
   question.answer(std::move(answer));
 }
 
-/// Members may copy what this node has of its stage.
+/// Members may copy what this node has of its stage, and what it keeps of others.
 void Members::answer_member(const Question& question) {
   if (membership_.view().present(question.asker) == nullptr)
     return question.answer(make_error(ErrorCode::kBadInput, "not a member that this node knows"));
+  const auto stage = stage_asked_for(question.kind, question.bytes);
+  if (stage.has_error()) return question.answer(stage.error());
   if (answers_ >= kMostAnswers)
     return question.answer(make_error(ErrorCode::kUnavailable, "ask again later"));
   ++answers_;
-  asio::post(asker_, [this, question, own = setup_.standby.own()] {
+  auto held = *stage == stage_ ? setup_.beginning.own() : keeper_.held(*stage);
+  asio::post(asker_, [this, question, held = std::move(held)] {
     if (question.kind == Asks::kCheckpoints) {
-      question.answer(checkpoints_answer(own));
+      question.answer(checkpoints_answer(held));
     } else {
-      question.answer(piece_answer(question.bytes, own));
+      question.answer(piece_answer(question.bytes, held));
     }
     asio::post(core_, [this] { --answers_; });
   });
 }
 
-/// The node that works here, if it is another one and can be dialled.
-std::optional<Worker> Members::whom_to_copy() const {
-  const std::optional<NodeId> worker = line_.of(stage_);
-  if (!worker || *worker == setup_.identity.id) return std::nullopt;
-  const membership::View::Member* member = membership_.view().present(*worker);
-  if (member == nullptr || !member->record->can_be_dialled) return std::nullopt;
-  return Worker{*worker, member->record->addresses.front()};
+/// Nodes of that stage that have its state, whether they can be dialled or not.
+std::vector<Donor> Members::donors_of(StageIndex stage) const {
+  std::vector<Donor> donors;
+  for (const MemberInfo& member : list()) {
+    const membership::NodeRecord& record = *member.record;
+    if (member.is_self || !record.has_state || record.stage != stage) continue;
+    const bool is_askable = record.can_be_dialled && !record.addresses.empty();
+    donors.push_back({record.id, is_askable ? record.addresses.front() : std::string()});
+  }
+  return donors;
+}
+
+/// Those of the stages beside it that may keep its state, who keeps it first.
+std::vector<Donor> Members::keepers_of(StageIndex stage) const {
+  std::map<std::uint64_t, Donor> ranked;
+  for (const MemberInfo& member : list()) {
+    const membership::NodeRecord& record = *member.record;
+    const bool is_beside =
+        record.stage && (record.stage->next() == stage || stage.next() == *record.stage);
+    if (!is_beside || !record.can_be_dialled || record.addresses.empty()) continue;
+    ranked.emplace(Keeper::rank_of(record.id, stage), Donor{record.id, record.addresses.front()});
+  }
+  std::vector<Donor> keepers;
+  for (auto& [rank, donor] : ranked) keepers.push_back(std::move(donor));
+  return keepers;
+}
+
+std::map<StageIndex, std::vector<Donor>> Members::stages_to_keep() const {
+  std::map<StageIndex, std::vector<Donor>> wanted;
+  for (std::uint32_t other = 0; other < stages_; ++other) {
+    const StageIndex stage(other);
+    if (stage == stage_ || !neighbours_.trains_with(stage)) continue;
+    const auto keepers = keepers_of(stage);
+    const auto own = std::ranges::find(keepers, setup_.identity.id, &Donor::node);
+    if (own == keepers.end() || own - keepers.begin() >= std::ptrdiff_t{Keeper::kCopies}) continue;
+    auto& donors = wanted[stage];
+    for (Donor& donor : donors_of(stage))
+      if (!donor.address.empty() && donors.size() < kMostAsked) donors.push_back(std::move(donor));
+  }
+  return wanted;
+}
+
+StateInSwarm Members::state_in_swarm() const {
+  StateInSwarm state;
+  state.has_met = setup_.entry.doors.empty();
+  for (const MemberInfo& member : list()) {
+    state.has_met = state.has_met || !member.is_self;
+    state.has_trained = state.has_trained || (!member.is_self && member.record->has_state);
+  }
+  state.donors = donors_of(stage_);
+  state.lives = !state.donors.empty();
+  if (state.donors.size() > kMostAsked) state.donors.resize(kMostAsked);
+  // Who joined since may be before those that keep the copy.
+  std::vector<Donor> keepers = keepers_of(stage_);
+  if (keepers.size() > 2 * Keeper::kCopies) keepers.resize(2 * Keeper::kCopies);
+  state.donors.insert(state.donors.end(), keepers.begin(), keepers.end());
+  return state;
 }
 
 void Members::answer_reach(const Question& question) {

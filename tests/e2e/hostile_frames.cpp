@@ -100,6 +100,25 @@ grpc::ByteBuffer receipt_of_kind(int kind) {
   return frame_of(header);
 }
 
+grpc::ByteBuffer beacon_of_gone(int count) {
+  wire::FrameHeader header;
+  for (int i = 0; i < count; ++i)
+    header.mutable_node_beacon()->add_gone(static_cast<std::uint64_t>(i));
+  return frame_of(header);
+}
+
+grpc::ByteBuffer path_request_of_kind(int kind) {
+  wire::FrameHeader header;
+  header.mutable_path_request()->set_kind(static_cast<wire::PathRequestKind>(kind));
+  return frame_of(header);
+}
+
+grpc::ByteBuffer bare_share(bool is_nan) {
+  wire::FrameHeader header;
+  header.mutable_share()->set_weight(is_nan ? std::numeric_limits<double>::quiet_NaN() : 1);
+  return frame_of(header);
+}
+
 grpc::ByteBuffer encode(const Hello& hello) {
   return daemon::encode_frame(hello);
 }
@@ -261,10 +280,29 @@ std::vector<Case> payload_cases(const Hello& hello) {
 std::vector<Case> field_cases(const Hello& hello) {
   const grpc::ByteBuffer hi = encode(hello);
   return {
-      {"head-out-of-range",
-       "a micro-batch of head 70000",
-       "head 70000",
-       {hi, forward_with([](auto& h) { h.mutable_forward()->mutable_id()->set_head(70000); })}},
+      {"short-holder",
+       "a path whose holder has an id of 3 bytes",
+       "a node's id of a wrong length",
+       {hi, forward_with([](auto& h) {
+          h.mutable_forward()->mutable_path()->add_holders()->set_node("abc");
+        })}},
+      {"long-path",
+       "a path of 1025 holders",
+       "holders 1025",
+       {hi, forward_with([](auto& h) {
+          for (std::uint32_t i = 0; i <= limits::kMaxStagesOfReplicas; ++i)
+            h.mutable_forward()->mutable_path()->add_holders()->set_node(std::string(32, 'n'));
+        })}},
+      {"many-gone", "a beacon that names 33 lost instances", "gone 33", {hi, beacon_of_gone(33)}},
+      {"unknown-path-request",
+       "a path request of kind 9",
+       "unknown path request 9",
+       {hi, path_request_of_kind(9)}},
+      {"nan-share", "a share that counts NaN", "a share's weight", {hi, bare_share(true)}},
+      {"bare-share",
+       "a share without weights",
+       "a share without a payload",
+       {hi, bare_share(false)}},
       {"group-lying",
        "a micro-batch outside of its group",
        "outside of its group",

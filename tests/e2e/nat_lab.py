@@ -94,6 +94,10 @@ class NatLab:
             self._in(router, "iptables", *rule.split())
         self.machines.append((home, "192.168.1.2"))
 
+    def cable(self, i, up):
+        """Plugs the cable of machine `i` in, or pulls it."""
+        self._in(self.machines[i][0], "ip", "link", "set", "eth0", "up" if up else "down")
+
     def command(self, machine, words):
         return ["ip", "netns", "exec", machine[0], *map(str, words)]
 

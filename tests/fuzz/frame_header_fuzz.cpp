@@ -20,7 +20,6 @@ void check_message(const swarm::Message& message, const std::optional<PayloadPla
   if (const auto* forward = std::get_if<swarm::Forward>(&message)) {
     require(plan.has_value() && plan->shape.has_tokens);
     require(forward->group.size >= 1 && forward->group.size <= limits::kMaxInFlight);
-    require(forward->id.head.value() < limits::kMaxHeadsInSwarm);
   }
   if (const auto* backward = std::get_if<swarm::Backward>(&message)) {
     require(std::isfinite(backward->loss.nats));
@@ -31,6 +30,17 @@ void check_message(const swarm::Message& message, const std::optional<PayloadPla
   }
   if (const auto* beacon = std::get_if<swarm::UpBeacon>(&message)) {
     require(beacon->offers.size() <= limits::kMaxOffers);
+  }
+  if (const auto* beacon = std::get_if<swarm::NodeBeacon>(&message)) {
+    require(beacon->gone.size() <= limits::kMaxGoneTold);
+    require(beacon->floors.size() <= limits::kMaxFloorsTold);
+    require(beacon->stamp >= Duration::zero() && beacon->held >= Duration::zero());
+  }
+  if (const auto* request = std::get_if<swarm::PathRequest>(&message))
+    require(request->path.holders.size() <= limits::kMaxStagesOfReplicas);
+  if (const auto* share = std::get_if<swarm::Share>(&message)) {
+    require(std::isfinite(share->weight) && share->weight >= 0);
+    require(plan.has_value() || share->is_answer);
   }
 }
 

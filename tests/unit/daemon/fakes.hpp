@@ -107,6 +107,24 @@ class FakeStage final : public stage::Stage {
     if (!(in >> updates_)) return make_error(ErrorCode::kCorrupt, "no number in it");
     return {};
   }
+  Result<stage::Bytes> share(std::uint64_t, Codec codec) const override {
+    const std::vector<float> values(stage::kShareWidth, weight_);
+    const std::size_t size = stage::encoded_bytes(codec, values.size());
+    stage::Bytes out{std::make_unique<std::byte[]>(size), size};
+    BRIGADE_TRY(stage::encode(codec, values, stage::Rounding::to_nearest(),
+                              {out.data.get(), out.size}, "a share"));
+    return out;
+  }
+  Result<> blend(std::uint64_t, const stage::Encoded& mine, const stage::Encoded& theirs,
+                 double weight) override {
+    std::vector<float> own(stage::kShareWidth);
+    std::vector<float> other(stage::kShareWidth);
+    BRIGADE_TRY(stage::decode(mine.codec, mine.bytes, own, "mine"));
+    BRIGADE_TRY(stage::decode(theirs.codec, theirs.bytes, other, "theirs"));
+    weight_ += static_cast<float>(weight) * (other.front() - own.front());
+    return {};
+  }
+  std::uint32_t share_blocks() const override { return 1; }
   std::uint64_t parameters() const override { return 10; }
   std::uint64_t param_bytes() const override { return 40; }
   std::uint64_t state_bytes() const override { return 120; }
@@ -137,6 +155,7 @@ class FakeStage final : public stage::Stage {
   const stage::Slice slice_;
   const std::size_t elements_;
   std::uint64_t updates_ = 0;
+  float weight_ = 1;  // all that it shares
   std::int64_t kept_ = 0;
 };
 

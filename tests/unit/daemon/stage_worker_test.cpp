@@ -189,5 +189,40 @@ TEST_CASE("an update counts versions, and a restore that fails says why") {
   CHECK_FALSE(middle.carry_out(ForgetTask{train_id(1)}).has_value());
 }
 
+PayloadData make_share(float value, std::uint32_t width = stage::kShareWidth) {
+  const PayloadShape shape{.codec = Codec::kFp32, .batch = 1, .tokens = 1, .width = width};
+  PayloadBuffer buffer(shape.total_bytes());
+  const std::vector<float> values(width, value);
+  std::memcpy(buffer.bytes().data(), values.data(), shape.total_bytes());
+  const std::uint64_t checksum = payload_checksum(buffer.bytes());
+  return {shape, std::move(buffer).into_slice(), checksum};
+}
+
+TEST_CASE("a share has the shape that another replica wants, and a blend meets in the middle") {
+  auto middle = make_worker(1, 3);
+  const auto mine = expect<ShareOutcome>(middle.carry_out(ShareTask{7}));
+  CHECK(mine.round == 7);
+  CHECK(mine.payload.shape == make_share(0).shape);
+  CHECK(mine.payload.checksum == make_share(1).checksum);
+  const auto blended =
+      expect<BlendOutcome>(middle.carry_out(BlendTask{7, mine.payload, make_share(3), 0.5}));
+  CHECK(blended.rejected.empty());
+  const auto after = expect<ShareOutcome>(middle.carry_out(ShareTask{8}));
+  CHECK(after.payload.checksum == make_share(2).checksum);
+}
+
+TEST_CASE("a share of another shape, or of values that are none, changes nothing") {
+  auto middle = make_worker(1, 3);
+  const auto mine = expect<ShareOutcome>(middle.carry_out(ShareTask{1}));
+  for (const PayloadData& theirs : {make_share(3, 512), make_gradient(3),
+                                    make_share(std::numeric_limits<float>::quiet_NaN())}) {
+    const auto refused =
+        expect<BlendOutcome>(middle.carry_out(BlendTask{1, mine.payload, theirs, 0.5}));
+    CHECK_FALSE(refused.rejected.empty());
+  }
+  const auto after = expect<ShareOutcome>(middle.carry_out(ShareTask{2}));
+  CHECK(after.payload.checksum == mine.payload.checksum);
+}
+
 }  // namespace
 }  // namespace brigade::daemon::testing

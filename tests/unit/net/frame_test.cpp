@@ -38,7 +38,7 @@ const MicrobatchId kId{Epoch(3), HeadIndex(2), Sequence(99), MicrobatchId::Kind:
 TEST_CASE("every small message comes back as it was sent") {
   for (const auto kind : {swarm::Receipt::Kind::kReceived, swarm::Receipt::Kind::kApplied,
                           swarm::Receipt::Kind::kMissing, swarm::Receipt::Kind::kBusy,
-                          swarm::Receipt::Kind::kRejected}) {
+                          swarm::Receipt::Kind::kRejected, swarm::Receipt::Kind::kSpent}) {
     const auto receipt =
         round_trip(swarm::Receipt{kId, swarm::Direction::kBackward, Attempt(4), kind});
     CHECK(receipt.id == kId);
@@ -68,6 +68,89 @@ TEST_CASE("every small message comes back as it was sent") {
     CHECK(down.committed == swarm::CheckpointId{Epoch(2), 60});
     CHECK((down.is_over && down.is_sealed && down.settled == 50));
   }
+}
+
+swarm::Path path_of(std::uint32_t stages) {
+  swarm::Path path;
+  for (std::uint32_t stage = 0; stage < stages; ++stage) {
+    swarm::Holder holder;
+    holder.node.bytes.fill(static_cast<std::uint8_t>(stage));
+    holder.instance = (std::uint64_t{1} << 63) + stage;
+    path.holders.push_back(holder);
+  }
+  path.revision = 7;
+  path.given = 2;
+  path.floor = Sequence(41);
+  return path;
+}
+
+bool is_same(const swarm::Path& a, const swarm::Path& b) {
+  return a.holders == b.holders && a.revision == b.revision && a.given == b.given &&
+         a.floor == b.floor;
+}
+
+TEST_CASE("what replicas say comes back as it was sent") {
+  const swarm::Path path = path_of(4);
+  MicrobatchId id = kId;
+  id.head = HeadIndex(0xffff'ffff'ffff'fff0);  // an instance
+  const auto query = round_trip(swarm::Query{id, swarm::Direction::kForward, Attempt(7), path});
+  CHECK(query.id == id);
+  CHECK(is_same(query.path, path));
+
+  const swarm::Offer offer{path.holders, 12, std::chrono::milliseconds{30}};
+  const auto receipt = round_trip(swarm::Receipt{id, swarm::Direction::kForward, Attempt(1),
+                                                 swarm::Receipt::Kind::kReceived, offer});
+  CHECK((receipt.offer.path == offer.path && receipt.offer.queue == 12 &&
+         receipt.offer.pace == offer.pace));
+
+  for (const auto kind : {swarm::PathRequest::Kind::kReplan, swarm::PathRequest::Kind::kSuspended,
+                          swarm::PathRequest::Kind::kResumed, swarm::PathRequest::Kind::kAdopt}) {
+    const auto request = round_trip(swarm::PathRequest{kind, id, StageIndex(2), path});
+    CHECK((request.kind == kind && request.id == id && request.stage == StageIndex(2)));
+    CHECK(is_same(request.path, path));
+  }
+
+  const auto refusal = round_trip(swarm::Share{9, true, 2.5, 1000, {}});
+  CHECK((refusal.round == 9 && refusal.is_answer && refusal.weight == 2.5 &&
+         refusal.position == 1000));
+}
+
+TEST_CASE("a beacon of a replica comes back as it was sent, and has bounds") {
+  swarm::NodeBeacon beacon;
+  beacon.is_ready = beacon.is_draining = true;
+  beacon.stamp = std::chrono::hours{30};
+  beacon.echo = std::chrono::minutes{2};
+  beacon.held = std::chrono::milliseconds{3};
+  beacon.offer.path = path_of(3).holders;
+  beacon.gone = {1, ~std::uint64_t{0}};
+  beacon.floors = {{HeadIndex(5), Sequence(6)}};
+  const auto heard = round_trip(beacon);
+  CHECK((heard.is_ready && heard.is_draining && !heard.is_leaving));
+  CHECK((heard.stamp == beacon.stamp && heard.echo == beacon.echo && heard.held == beacon.held));
+  CHECK(heard.offer.path == beacon.offer.path);
+  CHECK(heard.gone == beacon.gone);
+  REQUIRE(heard.floors.size() == 1);
+  CHECK((heard.floors[0].head == HeadIndex(5) && heard.floors[0].sequence == Sequence(6)));
+
+  beacon.gone.resize(limits::kMaxGoneTold + 1);
+  CHECK(parse_frame(encode_frame(swarm::Message(beacon))).has_error());
+  // The longest path that there may be fits into a frame's header.
+  const swarm::Path longest = path_of(limits::kMaxStagesOfReplicas);
+  CHECK(is_same(round_trip(swarm::Query{kId, swarm::Direction::kForward, Attempt(1), longest}).path,
+                longest));
+  const swarm::Query too_long{kId, swarm::Direction::kForward, Attempt(1),
+                              path_of(limits::kMaxStagesOfReplicas + 1)};
+  CHECK(parse_frame(encode_frame(swarm::Message(too_long))).has_error());
+}
+
+TEST_CASE("a share's weight is a number, and who asks for one gives its own") {
+  const auto parses = [](const swarm::Share& share) {
+    return parse_frame(encode_frame(swarm::Message(share))).has_value();
+  };
+  CHECK(parses({1, true, 0, 0, {}}));
+  CHECK_FALSE(parses({1, false, 0, 0, {}}));
+  CHECK_FALSE(parses({1, true, -1, 0, {}}));
+  CHECK_FALSE(parses({1, true, std::nan(""), 0, {}}));
 }
 
 TEST_CASE("an evaluation's backward carries its loss and no payload") {

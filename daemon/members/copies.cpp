@@ -1,0 +1,148 @@
+#include "daemon/members/copies.hpp"
+
+#include <brigade/v1/membership.pb.h>
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <future>
+#include <optional>
+#include <system_error>
+#include <thread>
+#include <utility>
+
+#include "base/file.hpp"
+#include "base/limits.hpp"
+#include "daemon/grpc_ask.hpp"
+
+namespace brigade::daemon {
+
+namespace fs = std::filesystem;
+namespace wire = brigade::v1;
+using Clock = std::chrono::steady_clock;
+
+namespace {
+
+constexpr std::chrono::milliseconds kAnswerLimit{5'000};  // a stop waits for one
+constexpr std::uint32_t kPieceBytes = 1024 * 1024;
+constexpr std::uint64_t kMaxCheckpointBytes = 1ULL << 40;
+constexpr int kMaxFiles = 64;
+
+swarm::CheckpointId to_id(std::uint32_t epoch, std::uint64_t position) {
+  return {Epoch(epoch), position};
+}
+
+std::optional<Offered> ask_one(const Donor& donor, StageIndex stage, const Identity& identity) {
+  wire::CheckpointsRequest request;
+  request.set_stage(stage.value());
+  const auto answer = ask(donor.address, identity, donor.node, Asks::kCheckpoints,
+                          request.SerializeAsString(), kAnswerLimit);
+  wire::CheckpointsReply reply;
+  if (answer.has_error() || !reply.ParseFromString(*answer) || reply.files_size() > kMaxFiles)
+    return std::nullopt;
+  std::optional<Offered> newest;
+  for (const auto& file : reply.files()) {
+    const bool is_sane = file.epoch() <= limits::kMaxEpoch &&
+                         file.position() <= limits::kMaxPosition && file.bytes() > 0 &&
+                         file.bytes() <= kMaxCheckpointBytes;
+    if (is_sane && (!newest || newest->checkpoint.position < file.position()))
+      newest = Offered{donor, to_id(file.epoch(), file.position()), file.bytes()};
+  }
+  return newest;
+}
+
+/// Waits as long as `done` bytes should have taken.
+void keep_pace(Clock::time_point began, std::uint64_t done, std::uint64_t most_bytes_a_second,
+               const std::atomic<bool>& is_stopped) {
+  if (most_bytes_a_second == 0) return;
+  const std::chrono::duration<double> least(static_cast<double>(done) /
+                                            static_cast<double>(most_bytes_a_second));
+  constexpr std::chrono::milliseconds kNap{50};
+  while (!is_stopped && Clock::now() - began < least) std::this_thread::sleep_for(kNap);
+}
+
+}  // namespace
+
+std::vector<Offered> ask_what_they_have(const std::vector<Donor>& donors, StageIndex stage,
+                                        const Identity& identity) {
+  std::vector<std::future<std::optional<Offered>>> asked;
+  for (const Donor& donor : donors)
+    asked.push_back(std::async(std::launch::async, [&donor, stage, &identity] {
+      return ask_one(donor, stage, identity);
+    }));
+  std::vector<Offered> offered;
+  for (auto& one : asked)
+    if (auto answer = one.get()) offered.push_back(std::move(*answer));
+  std::ranges::stable_sort(offered, std::greater{},
+                           [](const Offered& one) { return one.checkpoint.position; });
+  return offered;
+}
+
+Result<> fetch(const Offered& offered, StageIndex stage, const Identity& identity,
+               const fs::path& file, const std::atomic<bool>& is_stopped,
+               std::uint64_t most_bytes_a_second) {
+  BRIGADE_ASSIGN(AtomicFile out, AtomicFile::create(file));
+  const Clock::time_point began = Clock::now();
+  for (std::uint64_t offset = 0; offset < offered.bytes;) {
+    if (is_stopped) return make_error(ErrorCode::kUnavailable, "this node stops");
+    wire::PieceRequest request;
+    request.set_stage(stage.value());
+    request.set_epoch(offered.checkpoint.epoch.value());
+    request.set_position(offered.checkpoint.position);
+    request.set_offset(offset);
+    request.set_bytes(
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(kPieceBytes, offered.bytes - offset)));
+    BRIGADE_ASSIGN(const std::string piece,
+                   ask(offered.donor.address, identity, offered.donor.node, Asks::kPiece,
+                       request.SerializeAsString(), kAnswerLimit));
+    if (piece.empty() || piece.size() > request.bytes())
+      return make_error(ErrorCode::kProtocol, "it gave another piece than the one asked for");
+    BRIGADE_TRY(out.write(piece));
+    offset += piece.size();
+    keep_pace(began, offset, most_bytes_a_second, is_stopped);
+  }
+  return out.commit();
+}
+
+Result<StageIndex> stage_asked_for(Asks kind, const std::string& question) {
+  wire::CheckpointsRequest what;
+  wire::PieceRequest piece;
+  const bool is_piece = kind == Asks::kPiece;
+  const bool is_sane = is_piece ? piece.ParseFromString(question) : what.ParseFromString(question);
+  if (!is_sane) return make_error(ErrorCode::kProtocol, "what it asks makes no sense");
+  return StageIndex(is_piece ? piece.stage() : what.stage());
+}
+
+std::string checkpoints_answer(const std::vector<HeldCheckpoint>& held) {
+  wire::CheckpointsReply reply;
+  for (const HeldCheckpoint& one : held) {
+    std::error_code failure;
+    const std::uintmax_t bytes = fs::file_size(one.path, failure);
+    if (failure || reply.files_size() == kMaxFiles) continue;
+    auto& file = *reply.add_files();
+    file.set_epoch(one.checkpoint.epoch.value());
+    file.set_position(one.checkpoint.position);
+    file.set_bytes(bytes);
+  }
+  return reply.SerializeAsString();
+}
+
+Result<std::string> piece_answer(const std::string& question,
+                                 const std::vector<HeldCheckpoint>& held) {
+  wire::PieceRequest request;
+  if (!request.ParseFromString(question) || request.bytes() == 0 || request.bytes() > kPieceBytes)
+    return make_error(ErrorCode::kBadInput, "no piece that can be asked for");
+  const swarm::CheckpointId id = to_id(request.epoch(), request.position());
+  const auto found =
+      std::find_if(held.begin(), held.end(), [&](const auto& one) { return one.checkpoint == id; });
+  if (found == held.end()) return make_error(ErrorCode::kBadInput, "that checkpoint is gone here");
+  std::ifstream file(found->path, std::ios::binary);
+  file.seekg(static_cast<std::streamoff>(request.offset()));
+  std::string bytes(request.bytes(), '\0');
+  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  bytes.resize(static_cast<std::size_t>(file.gcount()));
+  if (bytes.empty()) return make_error(ErrorCode::kBadInput, "there is nothing of that file");
+  return bytes;
+}
+
+}  // namespace brigade::daemon

@@ -1,0 +1,56 @@
+// Checkpoint files that members copy from each other, both ends of it: one asks what there is of a
+// stage, and fetches a file piece by piece; the other answers. What was fetched is not believed:
+// its checksum and whose model it holds are checked by whoever takes it in.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "base/ids.hpp"
+#include "base/result.hpp"
+#include "daemon/identity.hpp"
+#include "daemon/question.hpp"
+#include "swarm/message.hpp"
+
+namespace brigade::daemon {
+
+/// A checkpoint of one stage on this node's disk.
+struct HeldCheckpoint {
+  swarm::CheckpointId checkpoint;
+  std::filesystem::path path;
+};
+
+/// Who is asked for a copy, and where.
+struct Donor {
+  NodeId node;
+  std::string address;  // empty: it can't be dialled
+};
+
+struct Offered {
+  Donor donor;
+  swarm::CheckpointId checkpoint;
+  std::uint64_t bytes = 0;
+};
+
+/// The newest that each has of the stage, the newest of all first; who does not answer is left out.
+/// Blocks for seconds: all are asked at once.
+std::vector<Offered> ask_what_they_have(const std::vector<Donor>& donors, StageIndex stage,
+                                        const Identity& identity);
+
+/// Into `file`, durable when it returns. At most so many bytes a second, 0: any number; ends early
+/// when `is_stopped`. Blocks.
+Result<> fetch(const Offered& offered, StageIndex stage, const Identity& identity,
+               const std::filesystem::path& file, const std::atomic<bool>& is_stopped,
+               std::uint64_t most_bytes_a_second = 0);
+
+// The other end. kProtocol: no question of these kinds.
+Result<StageIndex> stage_asked_for(Asks kind, const std::string& question);
+std::string checkpoints_answer(const std::vector<HeldCheckpoint>& held);
+/// The bytes asked for; kBadInput: not here, or beyond the bounds. Reads the disk.
+Result<std::string> piece_answer(const std::string& question,
+                                 const std::vector<HeldCheckpoint>& held);
+
+}  // namespace brigade::daemon

@@ -1,0 +1,53 @@
+#include "daemon/members/neighbours.hpp"
+
+#include <cstring>
+
+#include "base/random.hpp"
+
+namespace brigade::daemon {
+
+namespace membership = swarm::membership;
+
+namespace {
+
+std::uint64_t word_of(const NodeId& id) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, id.bytes.data(), sizeof word);
+  return word;
+}
+
+}  // namespace
+
+bool Neighbours::trains_with(StageIndex stage) const {
+  return stage == stage_ || stage == stage_.next() || stage.next() == stage_;
+}
+
+void Neighbours::update(const membership::RecordPtr& record, membership::Standing standing) {
+  forget(record->id);
+  const bool works =
+      standing <= membership::Standing::kSuspected && record->stage &&
+      (record->doing == membership::Doing::kServing ||
+       record->doing == membership::Doing::kMoving || record->doing == membership::Doing::kLeaving);
+  if (!works || record->id == self_ || !trains_with(*record->stage)) return;
+  stages_.emplace(record->id, *record->stage);
+  ranked_[*record->stage].emplace(mix64(word_of(self_) ^ word_of(record->id)), record->id);
+}
+
+void Neighbours::forget(const NodeId& member) {
+  const auto known = stages_.find(member);
+  if (known == stages_.end()) return;
+  ranked_[known->second].erase({mix64(word_of(self_) ^ word_of(member)), member});
+  stages_.erase(known);
+}
+
+std::set<NodeId> Neighbours::chosen() const {
+  std::set<NodeId> chosen;
+  for (const auto& [stage, ranked] : ranked_) {
+    std::size_t room = stage == stage_ ? kOwn : kBeside;
+    for (auto one = ranked.begin(); one != ranked.end() && room > 0; ++one, --room)
+      chosen.insert(one->second);
+  }
+  return chosen;
+}
+
+}  // namespace brigade::daemon

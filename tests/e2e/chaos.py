@@ -1,0 +1,203 @@
+"""A swarm of three stages with two replicas each, and what can happen to its machines.
+
+Each machine has a network of its own where there is root, so that cables can be pulled; else all
+are on loopback and no cable is. Nothing is believed that a node says of itself where its log can
+tell: `applied id=…` is written before anybody else can know of it.
+"""
+
+import collections
+import random
+import re
+import signal
+import threading
+import time
+
+import harness
+import nat_lab
+from machines import Machine, free_port
+
+STAGES = 3
+REPLICAS = 2
+PORT = 7070
+LONGEST_PAUSE_S = 10
+
+
+class ChaosSwarm:
+    def __init__(self, test, seed):
+        self.test = test
+        self.random = random.Random(seed)
+        self.count = STAGES * REPLICAS
+        self.lab = nat_lab.NatLab(public=self.count, homes=0) if nat_lab.can_run() else None
+        if self.lab:
+            test.addCleanup(self.lab.close)
+        self.machines = [self._machine(i) for i in range(self.count)]
+        self.line = None
+        self.applied_before = collections.Counter()  # by machine: of instances that are gone
+
+    def _machine(self, i):
+        if not self.lab:
+            return Machine(self.test, f"m{i}")
+        place = self.lab.machines[i]
+        return Machine(self.test, f"m{i}", lambda words: self.lab.command(place, words))
+
+    def address(self, i):
+        if self.lab:
+            return f"{self.lab.machines[i][1]}:{PORT}"
+        return f"127.0.0.1:{self.ports[i]}"
+
+    def join(self, i):
+        listen = self.address(i)
+        invite = "mine" if i == 0 else self.line
+        self.machines[i].join(invite, "--stage", i % STAGES, "--announce", listen, "--log", "debug",
+                              listen=listen)
+
+    def start(self):
+        if not self.lab:
+            self.ports = [free_port() for _ in range(self.count)]
+        self.join(0)
+        self.machines[0].wait_for(lambda s: s["members"], 30, "the owner's node")
+        run = self.machines[0].brigade("invite", "--swarm", "mine", "--uses", "any")
+        assert run.code == 0, run
+        self.line = run.out.strip()
+        for i in range(1, self.count):
+            self.join(i)
+        for machine in self.machines:
+            machine.wait_for_training()
+        for machine in self.machines:
+            machine.wait_for(lambda s: len(s["members"]) == self.count, 30, "all members known")
+
+    # ---- what can happen ----------------------------------------------------------------------
+
+    def kill(self, i, seconds):
+        self.machines[i].kill()
+        time.sleep(seconds)
+        self.join(i)
+
+    def restart(self, i, seconds):
+        assert self.machines[i].stop() == 0, self.machines[i].log.read_text()[-2000:]
+        time.sleep(seconds)
+        self.join(i)
+
+    def freeze(self, i, seconds):
+        process = self.machines[i].process
+        process.send_signal(signal.SIGSTOP)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGCONT)
+
+    def cut(self, i, seconds):
+        self.lab.cable(i, up=False)
+        time.sleep(seconds)
+        self.lab.cable(i, up=True)
+
+    def disturb(self, longest_freeze):
+        """One of them, to one machine; the others of its stage stay. Returns what was done."""
+        kinds = ["kill", "restart", "freeze"] + (["cut"] if self.lab else [])
+        kind = self.random.choice(kinds)
+        i = self.random.randrange(self.count)
+        if kind == "freeze":
+            seconds = longest_freeze
+        else:
+            seconds = self.random.uniform(0.5, 8)
+        getattr(self, kind)(i, seconds)
+        return f"{kind} m{i} (stage {i % STAGES}) {seconds:.1f} s"
+
+    # ---- what is seen -------------------------------------------------------------------------
+
+    def applied(self, i):
+        """Ids in the order in which this machine applied them, over all its instances."""
+        return re.findall(r" applied id=(\d+/\d+/\d+)\n", self.machines[i].log.read_text())
+
+    def by_stage(self):
+        stages = [collections.Counter() for _ in range(STAGES)]
+        for i in range(self.count):
+            stages[i % STAGES].update(self.applied(i))
+        return stages
+
+    def settle(self):
+        """The heads draw no more and leave; then nothing may be left anywhere."""
+        heads = [i for i in range(self.count) if i % STAGES == 0]
+        for i in heads:
+            self.machines[i].process.send_signal(signal.SIGTERM)
+        for i in heads:
+            self.machines[i].process.wait(timeout=40)
+        others = [i for i in range(self.count) if i % STAGES != 0]
+        for i in others:
+            self.machines[i].wait_for(lambda s: s["in_flight"] == 0, 40, "nothing in flight")
+        return {i: self.machines[i].status() for i in others}
+
+
+class Pulse:
+    """How long training stood still at the longest: no head applied anything."""
+
+    def __init__(self, swarm):
+        self.swarm = swarm
+        self.longest = 0.0
+        self.at = 0.0
+        self.applied = 0
+        self.offsets = {}
+        self.is_over = threading.Event()
+        self.thread = threading.Thread(target=self._watch, daemon=True)
+        self.thread.start()
+
+    def _watch(self):
+        heads = [m for i, m in enumerate(self.swarm.machines) if i % STAGES == 0]
+        last = start = time.monotonic()
+        while not self.is_over.wait(0.2):
+            news_came = False
+            for head in heads:
+                with open(head.log, "rb") as log:
+                    log.seek(self.offsets.get(head, 0))
+                    news = log.read()
+                self.offsets[head] = self.offsets.get(head, 0) + len(news)
+                count = news.count(b" applied id=")
+                self.applied += count
+                news_came = news_came or count > 0
+            pause = time.monotonic() - last
+            if pause > self.longest:
+                self.longest, self.at = pause, time.monotonic() - start
+            if news_came:
+                last = time.monotonic()
+
+    def stop(self):
+        self.is_over.set()
+        self.thread.join()
+
+
+def run_chaos(test, seconds, events, seed, longest_freeze):
+    """Raises where something was lost or done twice. Returns figures for people."""
+    swarm = ChaosSwarm(test, seed)
+    swarm.start()
+    pulse = Pulse(swarm)
+    began = time.monotonic()
+    for k in range(events):
+        due = began + seconds * k / events
+        time.sleep(max(0.0, due - time.monotonic()))
+        print(f"{time.monotonic() - began:6.1f} s  {swarm.disturb(longest_freeze)}", flush=True)
+    time.sleep(max(0.0, began + seconds - time.monotonic()))
+    pulse.stop()
+    for i, machine in enumerate(swarm.machines):
+        machine.wait_for(lambda s: s["phase"] == "training", 60, f"m{i} training at the end")
+    written_off = sum((m.status().get("replicas") or {}).get("written_off", 0)
+                      for m in swarm.machines)
+    statuses = swarm.settle()
+    for i, status in statuses.items():
+        replica = status["replicas"]
+        test.assertEqual(replica["taken"],
+                         status["applied"] + status["in_flight"] + replica["handed_back"], (i, status))
+    stages = swarm.by_stage()
+    twice = [sorted(m for m, n in stage.items() if n > 1) for stage in stages]
+    lost = [sorted(set(stages[-1]) - set(stage)) for stage in stages[:-1]]
+    early = [sorted(set(stage) - set(stages[-1])) for stage in stages[:-1]]
+    figures = {
+        "applied": [sum(stage.values()) for stage in stages], "events": events,
+        "longest_pause_s": round(pulse.longest, 1), "pause_at_s": round(pulse.at, 1),
+        "applied_twice": [len(ids) for ids in twice], "lost": [len(ids) for ids in lost],
+        "early": [len(ids) for ids in early], "written_off": written_off, "seed": seed,
+    }
+    print(figures, flush=True)
+    test.assertEqual(figures["applied_twice"], [0] * STAGES, twice)
+    test.assertEqual(figures["lost"], [0] * (STAGES - 1), lost)
+    test.assertEqual(figures["early"], [0] * (STAGES - 1), early)
+    test.assertEqual(written_off, 0)
+    test.assertLess(pulse.longest, LONGEST_PAUSE_S)
+    return figures
