@@ -77,6 +77,9 @@ class DelayLine final : public Transport {
   void dial_through(const NodeId& member, const RelayAddress& relay) override {
     inner_->dial_through(member, relay);
   }
+  Result<std::string> open_way(const NodeId& member, const RelayAddress& relay) override {
+    return inner_->open_way(member, relay);
+  }
   void drop(const NodeId& member, const std::string& reason) override {
     inner_->drop(member, reason);
   }

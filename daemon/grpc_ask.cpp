@@ -47,35 +47,64 @@ std::string host_of(const std::string& peer) {
 
 }  // namespace
 
+class Asker::Impl {
+ public:
+  Impl(std::string address, const Identity& identity, const NodeId& expected)
+      : address_(std::move(address)),
+        verdict_(std::make_shared<DialVerdict>()),
+        stub_(grpc::CreateCustomChannel(
+            address_, make_dial_credentials(identity, expected, verdict_), dial_arguments())) {}
+
+  Result<std::string> ask(Asks kind, const std::string& bytes, std::chrono::milliseconds timeout) {
+    grpc::ClientContext context;
+    context.set_deadline(std::chrono::system_clock::now() + timeout);
+    const grpc::ByteBuffer question = to_buffer(bytes);
+    grpc::ByteBuffer answer;
+    std::promise<grpc::Status> done;
+    stub_.UnaryCall(&context, kMethods[static_cast<std::size_t>(kind)].name, {}, &question, &answer,
+                    [&done](grpc::Status status) { done.set_value(std::move(status)); });
+    const grpc::Status status = done.get_future().get();
+    if (status.ok()) return to_string(answer);
+    return explain(status, timeout);
+  }
+
+ private:
+  Error explain(const grpc::Status& status, std::chrono::milliseconds timeout) const {
+    if (verdict_->state() == DialVerdict::State::kRefused) {
+      return make_error(ErrorCode::kUnavailable, fmt::format("another node answers at {}: {}",
+                                                             address_, verdict_->reason()));
+    }
+    if (status.error_code() == grpc::StatusCode::FAILED_PRECONDITION) {
+      return make_error(ErrorCode::kBadInput, printable_line(status.error_message()));
+    }
+    const bool is_late = status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
+    return make_error(ErrorCode::kUnavailable,
+                      fmt::format("cannot reach {}: {}", address_,
+                                  is_late ? fmt::format("no answer within {} ms", timeout.count())
+                                          : innermost(status.error_message())));
+  }
+
+  const std::string address_;
+  const std::shared_ptr<DialVerdict> verdict_;
+  grpc::GenericStub stub_;
+};
+
+Asker::Asker(std::string address, const Identity& identity, const NodeId& expected) {
+  quiet_grpc();
+  impl_ = std::make_unique<Impl>(std::move(address), identity, expected);
+}
+
+Asker::~Asker() = default;
+
+Result<std::string> Asker::ask(Asks kind, const std::string& bytes,
+                               std::chrono::milliseconds timeout) {
+  return impl_->ask(kind, bytes, timeout);
+}
+
 Result<std::string> ask(const std::string& address, const Identity& identity,
                         const NodeId& expected, Asks kind, const std::string& bytes,
                         std::chrono::milliseconds timeout) {
-  quiet_grpc();
-  const auto verdict = std::make_shared<DialVerdict>();
-  const auto channel = grpc::CreateCustomChannel(
-      address, make_dial_credentials(identity, expected, verdict), dial_arguments());
-  grpc::GenericStub stub(channel);
-  grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + timeout);
-  const grpc::ByteBuffer question = to_buffer(bytes);
-  grpc::ByteBuffer answer;
-  std::promise<grpc::Status> done;
-  stub.UnaryCall(&context, kMethods[static_cast<std::size_t>(kind)].name, {}, &question, &answer,
-                 [&done](grpc::Status status) { done.set_value(std::move(status)); });
-  const grpc::Status status = done.get_future().get();
-  if (status.ok()) return to_string(answer);
-  if (verdict->state() == DialVerdict::State::kRefused) {
-    return make_error(ErrorCode::kUnavailable,
-                      fmt::format("another node answers at {}: {}", address, verdict->reason()));
-  }
-  if (status.error_code() == grpc::StatusCode::FAILED_PRECONDITION) {
-    return make_error(ErrorCode::kBadInput, printable_line(status.error_message()));
-  }
-  const bool is_late = status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED;
-  return make_error(ErrorCode::kUnavailable,
-                    fmt::format("cannot reach {}: {}", address,
-                                is_late ? fmt::format("no answer within {} ms", timeout.count())
-                                        : innermost(status.error_message())));
+  return Asker(address, identity, expected).ask(kind, bytes, timeout);
 }
 
 bool can_be_reached(const std::string& address, const Identity& identity, const NodeId& expected,

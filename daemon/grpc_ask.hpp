@@ -19,8 +19,22 @@ namespace brigade::daemon {
 class LiveReactors;
 struct CallHandle;
 
-/// Asks the node `expected` at `address`, over a connection of its own. Blocks. kUnavailable with
-/// the reason: it can't be reached, or another node is there; kBadInput: it refused, in its words.
+/// Asks one node, over a connection of its own that lasts as long as this. Thread-safe.
+class Asker {
+ public:
+  Asker(std::string address, const Identity& identity, const NodeId& expected);
+  ~Asker();
+
+  /// Blocks. kUnavailable with the reason: it can't be reached, or another node is there;
+  /// kBadInput: it refused, in its words.
+  Result<std::string> ask(Asks kind, const std::string& bytes, std::chrono::milliseconds timeout);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// One question, over a connection of its own.
 Result<std::string> ask(const std::string& address, const Identity& identity,
                         const NodeId& expected, Asks kind, const std::string& bytes,
                         std::chrono::milliseconds timeout);

@@ -31,6 +31,9 @@ class GrpcTransport final : public Transport {
   void dial_through(const NodeId& member, const RelayAddress& relay) override {
     links_->dial_through(member, relay);
   }
+  Result<std::string> open_way(const NodeId& member, const RelayAddress& relay) override {
+    return links_->open_way(member, relay);
+  }
   void drop(const NodeId& member, const std::string& reason) override {
     links_->drop(member, reason);
   }

@@ -368,6 +368,11 @@ void Links::dial_through(const NodeId& member, const RelayAddress& relay) {
   if (callbacks_.on_dial_failed) callbacks_.on_dial_failed(member, entrance.error().message);
 }
 
+Result<std::string> Links::open_way(const NodeId& member, const RelayAddress& relay) {
+  if (is_stopped_ || !tunnels_) return make_error(ErrorCode::kUnavailable, "this node stops");
+  return tunnels_->open(relay, member);
+}
+
 void Links::drop(const NodeId& member, const std::string& reason) {
   PeerState* peer = find(member);
   if (peer == nullptr || peer->is_pinned) return;

@@ -37,6 +37,7 @@ class Links final : public StreamListener, public std::enable_shared_from_this<L
   void send_gossip(const NodeId& to, std::string bytes);
   void dial_member(const NodeId& member, const std::string& address);
   void dial_through(const NodeId& member, const RelayAddress& relay);
+  Result<std::string> open_way(const NodeId& member, const RelayAddress& relay);
   void drop(const NodeId& member, const std::string& reason);
   std::vector<LinkInfo> links() const;
   TransportCounters counters() const;

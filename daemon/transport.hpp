@@ -101,6 +101,9 @@ class Transport {
   virtual void dial(const NodeId& member, const std::string& address) = 0;
   /// The same through another member, where it can't be dialled.
   virtual void dial_through(const NodeId& member, const RelayAddress& relay) = 0;
+  /// A local address at which a member that can't be dialled is dialled through another, once and
+  /// within a few seconds: for questions.
+  virtual Result<std::string> open_way(const NodeId& member, const RelayAddress& relay) = 0;
   /// Closes a member's link, or ends its dial; neither is told.
   virtual void drop(const NodeId& member, const std::string& reason) = 0;
   virtual std::vector<LinkInfo> links() const = 0;

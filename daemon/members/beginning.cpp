@@ -3,9 +3,7 @@
 #include <fmt/format.h>
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <boost/asio/post.hpp>
-#include <iterator>
 #include <utility>
 
 #include "base/figures.hpp"
@@ -21,8 +19,9 @@ Beginning::~Beginning() {
   thread_.join();
 }
 
-void Beginning::start(std::function<StateInSwarm()> look) {
+void Beginning::start(std::function<StateInSwarm()> look, OpenWay open_way) {
   look_ = std::move(look);
+  open_way_ = std::move(open_way);
   started_at_ = core_now();
   waiting_for_ = "members to tell what there is of this stage";
   again();
@@ -62,11 +61,9 @@ void Beginning::look() {
   // Who was just met may not have told all yet.
   const bool had_met = std::exchange(has_met_, state.has_met);
   if (!(had_met && state.has_met) && core_now() - started_at_ < kAlone) return;
-  std::vector<Donor> askable;
-  std::ranges::copy_if(state.donors, std::back_inserter(askable),
-                       [](const Donor& donor) { return !donor.address.empty(); });
+  const std::vector<Donor> askable = find_ways(state.donors, open_way_);
   if (state.lives && askable.empty() && !is_out_of_patience()) {
-    waiting_for_ = "a node with the weights of this stage that can be dialled";
+    waiting_for_ = "a node with the weights of this stage that can be reached";
     return;
   }
   timer_.cancel();  // their answers come first
@@ -107,7 +104,7 @@ void Beginning::copy(const Offered& offered) {
       setup_.folder / fmt::format("copy-{:012}-e{}.safetensors.tmp", offered.checkpoint.position,
                                   offered.checkpoint.epoch.value());
   asio::post(thread_, [this, offered, file] {
-    const auto fetched = fetch(offered, setup_.stage, setup_.identity, file, is_stopped_);
+    const auto fetched = fetch(offered, setup_.stage, file, is_stopped_);
     asio::post(core_, [this, id = offered.checkpoint, fetched, file] {
       if (is_stopped_) return;
       if (fetched.has_error()) {

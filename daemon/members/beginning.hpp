@@ -62,7 +62,7 @@ class Beginning {
       : core_(core), setup_(std::move(setup)), timer_(core) {}
   ~Beginning();
 
-  void start(std::function<StateInSwarm()> look);
+  void start(std::function<StateInSwarm()> look, OpenWay open_way);
   void stop();
   /// Why the node has not begun; empty: it has.
   const std::string& waiting_for() const { return waiting_for_; }
@@ -80,6 +80,7 @@ class Beginning {
   BeginningSetup setup_;
   boost::asio::steady_timer timer_;
   std::function<StateInSwarm()> look_;
+  OpenWay open_way_;
   TimePoint started_at_;
   bool has_met_ = false;  // at the last look
   std::optional<swarm::CheckpointId> begun_with_;

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <fstream>
 #include <future>
+#include <iterator>
 #include <optional>
 #include <system_error>
 #include <thread>
@@ -35,8 +36,8 @@ swarm::CheckpointId to_id(std::uint32_t epoch, std::uint64_t position) {
 std::optional<Offered> ask_one(const Donor& donor, StageIndex stage, const Identity& identity) {
   wire::CheckpointsRequest request;
   request.set_stage(stage.value());
-  const auto answer = ask(donor.address, identity, donor.node, Asks::kCheckpoints,
-                          request.SerializeAsString(), kAnswerLimit);
+  const auto asker = std::make_shared<Asker>(donor.address, identity, donor.node);
+  const auto answer = asker->ask(Asks::kCheckpoints, request.SerializeAsString(), kAnswerLimit);
   wire::CheckpointsReply reply;
   if (answer.has_error() || !reply.ParseFromString(*answer) || reply.files_size() > kMaxFiles)
     return std::nullopt;
@@ -46,7 +47,7 @@ std::optional<Offered> ask_one(const Donor& donor, StageIndex stage, const Ident
                          file.position() <= limits::kMaxPosition && file.bytes() > 0 &&
                          file.bytes() <= kMaxCheckpointBytes;
     if (is_sane && (!newest || newest->checkpoint.position < file.position()))
-      newest = Offered{donor, to_id(file.epoch(), file.position()), file.bytes()};
+      newest = Offered{donor, asker, to_id(file.epoch(), file.position()), file.bytes()};
   }
   return newest;
 }
@@ -63,6 +64,23 @@ void keep_pace(Clock::time_point began, std::uint64_t done, std::uint64_t most_b
 
 }  // namespace
 
+std::vector<Donor> find_ways(const std::vector<Donor>& donors, const OpenWay& open_way) {
+  constexpr std::size_t kMostTunnels = 2;
+  std::vector<Donor> found;
+  std::ranges::copy_if(donors, std::back_inserter(found),
+                       [](const Donor& donor) { return !donor.address.empty(); });
+  std::size_t tunnels = 0;
+  for (Donor donor : donors) {
+    if (!donor.relay || tunnels == kMostTunnels) continue;
+    const auto entrance = open_way(donor.node, *donor.relay);
+    if (entrance.has_error()) continue;
+    ++tunnels;
+    donor.address = *entrance;
+    found.push_back(std::move(donor));
+  }
+  return found;
+}
+
 std::vector<Offered> ask_what_they_have(const std::vector<Donor>& donors, StageIndex stage,
                                         const Identity& identity) {
   std::vector<std::future<std::optional<Offered>>> asked;
@@ -78,9 +96,8 @@ std::vector<Offered> ask_what_they_have(const std::vector<Donor>& donors, StageI
   return offered;
 }
 
-Result<> fetch(const Offered& offered, StageIndex stage, const Identity& identity,
-               const fs::path& file, const std::atomic<bool>& is_stopped,
-               std::uint64_t most_bytes_a_second) {
+Result<> fetch(const Offered& offered, StageIndex stage, const fs::path& file,
+               const std::atomic<bool>& is_stopped, std::uint64_t most_bytes_a_second) {
   BRIGADE_ASSIGN(AtomicFile out, AtomicFile::create(file));
   const Clock::time_point began = Clock::now();
   for (std::uint64_t offset = 0; offset < offered.bytes;) {
@@ -93,8 +110,7 @@ Result<> fetch(const Offered& offered, StageIndex stage, const Identity& identit
     request.set_bytes(
         static_cast<std::uint32_t>(std::min<std::uint64_t>(kPieceBytes, offered.bytes - offset)));
     BRIGADE_ASSIGN(const std::string piece,
-                   ask(offered.donor.address, identity, offered.donor.node, Asks::kPiece,
-                       request.SerializeAsString(), kAnswerLimit));
+                   offered.asker->ask(Asks::kPiece, request.SerializeAsString(), kAnswerLimit));
     if (piece.empty() || piece.size() > request.bytes())
       return make_error(ErrorCode::kProtocol, "it gave another piece than the one asked for");
     BRIGADE_TRY(out.write(piece));

@@ -6,6 +6,9 @@
 #include <atomic>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,9 +16,12 @@
 #include "base/result.hpp"
 #include "daemon/identity.hpp"
 #include "daemon/question.hpp"
+#include "daemon/transport.hpp"
 #include "swarm/message.hpp"
 
 namespace brigade::daemon {
+
+class Asker;
 
 /// A checkpoint of one stage on this node's disk.
 struct HeldCheckpoint {
@@ -26,11 +32,19 @@ struct HeldCheckpoint {
 /// Who is asked for a copy, and where.
 struct Donor {
   NodeId node;
-  std::string address;  // empty: it can't be dialled
+  std::string address;                // empty: it can't be dialled
+  std::optional<RelayAddress> relay;  // then: through whom it is reached
 };
+
+/// Opens a tunnel: a local address to dial soon, once.
+using OpenWay = std::function<Result<std::string>(const NodeId&, const RelayAddress&)>;
+
+/// Whom to ask now: those that can be dialled, and a few through others.
+std::vector<Donor> find_ways(const std::vector<Donor>& donors, const OpenWay& open_way);
 
 struct Offered {
   Donor donor;
+  std::shared_ptr<Asker> asker;  // the connection over which it was offered
   swarm::CheckpointId checkpoint;
   std::uint64_t bytes = 0;
 };
@@ -40,11 +54,10 @@ struct Offered {
 std::vector<Offered> ask_what_they_have(const std::vector<Donor>& donors, StageIndex stage,
                                         const Identity& identity);
 
-/// Into `file`, durable when it returns. At most so many bytes a second, 0: any number; ends early
-/// when `is_stopped`. Blocks.
-Result<> fetch(const Offered& offered, StageIndex stage, const Identity& identity,
-               const std::filesystem::path& file, const std::atomic<bool>& is_stopped,
-               std::uint64_t most_bytes_a_second = 0);
+/// Into `file`, durable when it returns, over the connection of the offer. At most so many bytes a
+/// second, 0: any number; ends early when `is_stopped`. Blocks.
+Result<> fetch(const Offered& offered, StageIndex stage, const std::filesystem::path& file,
+               const std::atomic<bool>& is_stopped, std::uint64_t most_bytes_a_second = 0);
 
 // The other end. kProtocol: no question of these kinds.
 Result<StageIndex> stage_asked_for(Asks kind, const std::string& question);

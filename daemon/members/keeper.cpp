@@ -49,8 +49,10 @@ Keeper::~Keeper() {
   thread_.join();
 }
 
-void Keeper::start(std::function<std::map<StageIndex, std::vector<Donor>>()> wanted) {
+void Keeper::start(std::function<std::map<StageIndex, std::vector<Donor>>()> wanted,
+                   OpenWay open_way) {
   wanted_ = std::move(wanted);
+  open_way_ = std::move(open_way);
   scan();
 }
 
@@ -125,7 +127,7 @@ void Keeper::look() {
     return again();
   }
   next_ = turn->first.next();
-  copy(turn->first, turn->second);
+  copy(turn->first, find_ways(turn->second, open_way_));
 }
 
 void Keeper::let_go(TimePoint now) {
@@ -151,7 +153,7 @@ void Keeper::copy(StageIndex stage, const std::vector<Donor>& donors) {
       std::error_code failure;
       fs::create_directories(folder, failure);
       const fs::path file = folder / file_name(offered.front().checkpoint);
-      BRIGADE_TRY(fetch(offered.front(), stage, setup_.identity, file, is_stopped_, kBytesASecond));
+      BRIGADE_TRY(fetch(offered.front(), stage, file, is_stopped_, kBytesASecond));
       const auto checkpoint = setup_.verify(stage, file);
       if (checkpoint.has_error() || *checkpoint != offered.front().checkpoint) {
         fs::remove(file, failure);

@@ -55,7 +55,7 @@ class Keeper {
   ~Keeper();
 
   /// `wanted`: the stages that this node keeps now, and who has their state.
-  void start(std::function<std::map<StageIndex, std::vector<Donor>>()> wanted);
+  void start(std::function<std::map<StageIndex, std::vector<Donor>>()> wanted, OpenWay open_way);
   void stop();
   std::vector<HeldCheckpoint> held(StageIndex stage) const;
 
@@ -75,6 +75,7 @@ class Keeper {
   KeeperSetup setup_;
   boost::asio::steady_timer timer_;
   std::function<std::map<StageIndex, std::vector<Donor>>()> wanted_;
+  OpenWay open_way_;
   std::map<StageIndex, Kept> kept_;
   StageIndex next_;  // to be asked for
   std::string told_;

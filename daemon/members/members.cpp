@@ -116,8 +116,11 @@ void Members::start(const std::string& listen_address) {
   for (const auto& [node, invite] : setup_.entry.book.admitted) notary_.note_admitted(node, invite);
   has_state_ = !setup_.beginning.own().empty();
   say_what_it_does();
-  beginning_.start([this] { return state_in_swarm(); });
-  keeper_.start([this] { return stages_to_keep(); });
+  const auto open_way = [this](const NodeId& node, const RelayAddress& relay) {
+    return transport_->open_way(node, relay);
+  };
+  beginning_.start([this] { return state_in_swarm(); }, open_way);
+  keeper_.start([this] { return stages_to_keep(); }, open_way);
   learn(setup_.entry.records);
   handle(membership::Tick{});
   arm_reach_timer(kFirstReach);

@@ -87,9 +87,18 @@ std::vector<Donor> Members::donors_of(StageIndex stage) const {
   for (const MemberInfo& member : list()) {
     const membership::NodeRecord& record = *member.record;
     if (member.is_self || !record.has_state || record.stage != stage) continue;
-    const bool is_askable = record.can_be_dialled && !record.addresses.empty();
-    donors.push_back({record.id, is_askable ? record.addresses.front() : std::string()});
+    Donor donor{record.id, {}, {}};
+    if (record.can_be_dialled && !record.addresses.empty()) {
+      donor.address = record.addresses.front();
+    } else if (const auto relays = relays_to(record); !relays.empty()) {
+      donor.relay = relays.front();
+    }
+    donors.push_back(std::move(donor));
   }
+  // Through others only where it must be.
+  const auto can_be_dialled = [](const Donor& donor) { return !donor.address.empty(); };
+  if (std::ranges::any_of(donors, can_be_dialled))
+    std::erase_if(donors, [&](const Donor& donor) { return !can_be_dialled(donor); });
   return donors;
 }
 
@@ -101,7 +110,8 @@ std::vector<Donor> Members::keepers_of(StageIndex stage) const {
     const bool is_beside =
         record.stage && (record.stage->next() == stage || stage.next() == *record.stage);
     if (!is_beside || !record.can_be_dialled || record.addresses.empty()) continue;
-    ranked.emplace(Keeper::rank_of(record.id, stage), Donor{record.id, record.addresses.front()});
+    ranked.emplace(Keeper::rank_of(record.id, stage),
+                   Donor{record.id, record.addresses.front(), {}});
   }
   std::vector<Donor> keepers;
   for (auto& [rank, donor] : ranked) keepers.push_back(std::move(donor));
@@ -117,8 +127,8 @@ std::map<StageIndex, std::vector<Donor>> Members::stages_to_keep() const {
     const auto own = std::ranges::find(keepers, setup_.identity.id, &Donor::node);
     if (own == keepers.end() || own - keepers.begin() >= std::ptrdiff_t{Keeper::kCopies}) continue;
     auto& donors = wanted[stage];
-    for (Donor& donor : donors_of(stage))
-      if (!donor.address.empty() && donors.size() < kMostAsked) donors.push_back(std::move(donor));
+    donors = donors_of(stage);
+    if (donors.size() > kMostAsked) donors.resize(kMostAsked);
   }
   return wanted;
 }

@@ -82,7 +82,7 @@ struct Newcomer {
     for (int i = 0; i < times; ++i) core.run_for(Beginning::kLook + std::chrono::milliseconds{100});
   }
   void start() {
-    beginning.start([this] { return swarm; });
+    beginning.start([this] { return swarm; }, {});
   }
 };
 
@@ -135,7 +135,7 @@ TEST_CASE("who should meet others waits for them, and so does who can't dial a d
 
   Newcomer cut_off;
   cut_off.own = {{{Epoch{1}, 100}, "a"}};
-  cut_off.swarm = {.donors = {{NodeId{}, ""}}, .has_trained = true, .lives = true};
+  cut_off.swarm = {.donors = {{NodeId{}, "", {}}}, .has_trained = true, .lives = true};
   cut_off.start();
   cut_off.look(2);
   CHECK(cut_off.begun_with.empty());

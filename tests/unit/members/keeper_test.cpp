@@ -54,7 +54,7 @@ TEST_CASE("what was kept is there after a restart, the newest of it, if it is so
   boost::asio::io_context core;
   const auto work = boost::asio::make_work_guard(core);
   Keeper keeper(core, {.identity = {}, .folder = folder / "", .verify = &read_position});
-  keeper.start([] { return std::map<StageIndex, std::vector<Donor>>(); });
+  keeper.start([] { return std::map<StageIndex, std::vector<Donor>>(); }, {});
   core.run_for(std::chrono::milliseconds{300});
   REQUIRE(keeper.held(StageIndex(2)).size() == 1);
   CHECK(keeper.held(StageIndex(2)).front().checkpoint.position == 300);
