@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 #include <utility>
-#include <vector>
 
 #include "base/check.hpp"
 #include "base/limits.hpp"
@@ -15,11 +14,6 @@ constexpr std::uint64_t kSalt = 11;
 constexpr std::uint64_t kFirstRounds = std::uint64_t{1} << 32;  // of two starts: rarely the same
 constexpr int kReceiptDeadlines = 2;  // an answer takes the bytes there and back, and two tasks
 constexpr auto kMostWeight = static_cast<double>(limits::kMaxPosition);
-
-/// What the sender had learned since its last exchange.
-std::uint64_t fresh(double weight) {
-  return weight < 1 ? 0 : static_cast<std::uint64_t>(weight) - 1;
-}
 
 bool is_sane(const Share& share) {
   return std::isfinite(share.weight) && share.weight >= 0 && share.weight <= kMostWeight &&
@@ -59,12 +53,7 @@ void Averager::begin(const View& view) {
   if (shared_.options.average_every == 0) return;
   plan(view);
   if (view.version.value() < *ask_at_) return;
-  std::vector<const PeerBook::Peer*> replicas;
-  for (const auto& [node, peer] : peers_.peers()) {
-    const bool can_answer =
-        peer.stage == shared_.options.stage && peer.is_linked && peer.is_live && peer.is_ready;
-    if (can_answer) replicas.push_back(&peer);
-  }
+  const auto replicas = peers_.ready_at(shared_.options.stage);
   if (replicas.empty()) return;
   exchange_ = {};
   exchange_.state = State::kShareDue;
@@ -79,20 +68,35 @@ Action Averager::begin_share(const View& view) {
   exchange_.in_weights = view.in_weights;
   const std::uint64_t learned = view.in_weights - averaged_then_;
   exchange_.mine.weight = has_blended_ ? static_cast<double>(learned + 1) : 0;
-  exchange_.mine.position = shared_.position_with(view.in_weights);
+  exchange_.mine.position = shared_.stage_position.estimate();
   return RunShare{exchange_.round};
 }
 
 Action Averager::begin_blend() {
   exchange_.state = State::kBlending;
+  return RunBlend{exchange_.round, exchange_.mine.payload, exchange_.theirs.payload,
+                  blend_weight()};
+}
+
+double Averager::blend_weight() const {
   double mine = exchange_.mine.weight;
   double theirs = exchange_.theirs.weight;
   if (mine + theirs <= 0) {
     mine = static_cast<double>(exchange_.mine.position) + 1;
     theirs = static_cast<double>(exchange_.theirs.position) + 1;
   }
-  return RunBlend{exchange_.round, exchange_.mine.payload, exchange_.theirs.payload,
-                  theirs / (mine + theirs)};
+  return theirs / (mine + theirs);
+}
+
+/// The mean, unless one of them counts for nothing yet.
+std::uint64_t Averager::merged_position() const {
+  const std::uint64_t mine = exchange_.mine.position;
+  const std::uint64_t theirs = exchange_.theirs.position;
+  const bool have_both_blended = exchange_.mine.weight > 0 && exchange_.theirs.weight > 0;
+  if (have_both_blended) return (mine + theirs) / 2;
+  const double weight = blend_weight();
+  return static_cast<std::uint64_t>(
+      std::lround((1 - weight) * static_cast<double>(mine) + weight * static_cast<double>(theirs)));
 }
 
 void Averager::on(TimePoint now, const ShareTaken& answer) {
@@ -111,23 +115,13 @@ void Averager::on(const Blended& answer) {
     shared_.actions.push(Misbehaved{exchange_.peer.node, "bytes that make no sense"});
     return fail();
   }
-  shared_.learned_elsewhere += merged_position() - exchange_.mine.position;
+  shared_.stage_position.on_averaged(exchange_.mine.position, merged_position());
   averaged_then_ = exchange_.in_weights;
   has_blended_ = true;
   is_put_off_ = false;
   patience_ = 0;
   ++averaged_;
   end();
-}
-
-std::uint64_t Averager::merged_position() const {
-  const Side& mine = exchange_.mine;
-  const Side& theirs = exchange_.theirs;
-  std::uint64_t more = std::min(fresh(mine.weight), fresh(theirs.weight));
-  if (mine.position < theirs.position) more = fresh(mine.weight);
-  if (mine.position > theirs.position) more = fresh(theirs.weight);
-  const std::uint64_t larger = std::max(mine.position, theirs.position);
-  return std::max(mine.position, std::min(larger + more, limits::kMaxPosition));
 }
 
 // ---- the other replica --------------------------------------------------------------------------

@@ -16,10 +16,8 @@
 // - Values count by how many micro-batches they learned since the sender's last exchange, plus one:
 //   both blend towards the same mean. A node that has restored counts nothing until its first
 //   blend: it takes over what the other has. Where neither counts, values count by positions.
-// - Position after it: the larger one, plus what the other had learned since its own last exchange.
-//   This is an estimate: exact for two replicas that have averaged before and lose no exchange. Of
-//   more it is rather too low, as what came from others meanwhile is not told apart. It never
-//   falls.
+// - After it both go on from the mean of their positions (stage_position.hpp), or from the one that
+//   counts.
 //
 // Bounds: two payloads; a round remembered for each replica. Cost: linear in the peers when due.
 #pragma once
@@ -95,6 +93,7 @@ class Averager {
   void send(bool is_answer);
   void end();
   void fail();
+  double blend_weight() const;
   std::uint64_t merged_position() const;
 
   Shared& shared_;

@@ -142,6 +142,14 @@ const PeerBook::Peer* PeerBook::find(const NodeId& node) const {
   return found == peers_.end() ? nullptr : &found->second;
 }
 
+std::vector<const PeerBook::Peer*> PeerBook::ready_at(StageIndex stage) const {
+  std::vector<const Peer*> ready;
+  for (const auto& [node, peer] : peers_) {
+    if (peer.stage == stage && peer.is_live && peer.is_ready) ready.push_back(&peer);
+  }
+  return ready;
+}
+
 bool PeerBook::is_forgotten(TimePoint now, const Holder& holder) {
   const Peer* peer = find(holder.node);
   if (peer != nullptr && peer->holder == holder) {

@@ -64,6 +64,8 @@ class PeerBook {
   /// By node, whatever its instance; null: never met.
   const Peer* find(const NodeId& node) const;
   const std::map<NodeId, Peer>& peers() const { return peers_; }
+  /// Live and ready ones of a stage, in the order of their ids.
+  std::vector<const Peer*> ready_at(StageIndex stage) const;
 
   /// A beacon's parts that are about the receiver and about what is gone.
   void fill(TimePoint now, const NodeId& to, NodeBeacon& beacon) const;

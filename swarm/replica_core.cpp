@@ -143,6 +143,7 @@ class ReplicaCore : public Core {
   }
 
   void settle(TimePoint now);
+  void count_replicas();
   void steer();
   bool has_steps_left() const;
   bool is_evaluator() const;
@@ -161,8 +162,7 @@ class ReplicaCore : public Core {
   void tell_neighbours(TimePoint now);
   void report_phase();
 
-  /// Of the weights, once all that is applied is in them.
-  std::uint64_t position() const { return shared_.position_with(shared_.ledger.counts().applied); }
+  std::uint64_t position() const { return shared_.stage_position.told(); }
   bool is_open() const { return workbench_.is_restored() && !is_stopping_ && over_ == nullptr; }
   Phase phase() const;
   const char* waiting_for() const;
@@ -206,6 +206,7 @@ void ReplicaCore::on(TimePoint, const RestoreDone& event) {
   is_started_ = event.succeeded;
   has_failed_to_start_ = !event.succeeded;
   if (event.succeeded) {
+    shared_.stage_position.start(event.checkpoint.position);
     keeper_.on_restored(event.checkpoint);
     evaluation_.restart(event.checkpoint.position);
   }
@@ -225,6 +226,7 @@ void ReplicaCore::settle(TimePoint now) {
   const bool has_changed = peers_.take_change();
   if (has_changed || is_time || relay_.take_trouble()) mender_.tend(now);
   has_news_ = has_news_ || has_changed;
+  if (has_changed) count_replicas();
   if (shared_.is_head()) {
     if (has_changed) find_window();
     if (has_changed || is_stopping_) evaluation_.set_duty(is_evaluator());
@@ -235,6 +237,12 @@ void ReplicaCore::settle(TimePoint now) {
   note_load(now);
   tell_neighbours(now);
   report_phase();
+}
+
+void ReplicaCore::count_replicas() {
+  if (shared_.options.average_every == 0) return;  // nothing of theirs comes into these weights
+  const std::size_t others = peers_.ready_at(shared_.options.stage).size();
+  shared_.stage_position.set_replicas(static_cast<std::uint32_t>(1 + others));
 }
 
 void ReplicaCore::steer() {
@@ -254,11 +262,8 @@ bool ReplicaCore::has_steps_left() const {
 
 /// Of the heads that know each other one evaluates: all have about the same weights.
 bool ReplicaCore::is_evaluator() const {
-  for (const auto& [node, peer] : peers_.peers()) {
-    const bool is_head = peer.stage == shared_.options.stage && peer.is_live && peer.is_ready;
-    if (is_head && node < shared_.options.self) return false;
-  }
-  return !is_stopping_;
+  const auto others = peers_.ready_at(shared_.options.stage);
+  return !is_stopping_ && (others.empty() || shared_.options.self < others.front()->holder.node);
 }
 
 /// Where no window is given: places for each stage's replicas, as many as the next stage has, in
@@ -266,16 +271,11 @@ bool ReplicaCore::is_evaluator() const {
 void ReplicaCore::find_window() {
   const Options& options = shared_.options;
   if (options.window > 0) return;
-  std::uint32_t heads = 1;
-  std::uint32_t next = 0;
-  for (const auto& [node, peer] : peers_.peers()) {
-    if (!peer.is_live || !peer.is_ready) continue;
-    heads += peer.stage == options.stage ? 1U : 0U;
-    next += peer.stage == options.stage.next() ? 1U : 0U;
-  }
-  const std::uint32_t share = std::max((next + heads - 1) / heads, 1U);
-  const std::uint32_t window =
-      std::min(kPlacesOfAReplica * options.stages * share, limits::kMaxWindow);
+  const std::size_t heads = 1 + peers_.ready_at(options.stage).size();
+  const std::size_t next = peers_.ready_at(options.stage.next()).size();
+  const std::size_t share = std::max<std::size_t>((next + heads - 1) / heads, 1);
+  const auto window = static_cast<std::uint32_t>(
+      std::min<std::size_t>(kPlacesOfAReplica * options.stages * share, limits::kMaxWindow));
   if (window == std::exchange(window_, window)) return;
   draw_.set_window(window);
   shared_.actions.push(WindowChanged{window, 0, kWindowReason});

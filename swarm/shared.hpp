@@ -8,6 +8,7 @@
 #include "swarm/message.hpp"
 #include "swarm/options.hpp"
 #include "swarm/router.hpp"
+#include "swarm/stage_position.hpp"
 #include "swarm/task_queue.hpp"
 
 namespace brigade::swarm {
@@ -23,16 +24,16 @@ struct Shared {
   bool is_tail() const { return options.stage.value() + 1 == options.stages; }
   /// Everything below is applied here, counted over the run.
   std::uint64_t position() const { return epoch.from.position + ledger.watermark(); }
-  /// Replicas: micro-batches of this stage that weights contain in which `applied` of this node's
-  /// own are.
-  std::uint64_t position_with(std::uint64_t applied) const {
-    return epoch.from.position + learned_elsewhere + applied;
+  /// As far as what is applied here reaches, whatever is still missing below.
+  std::uint64_t reached() const {
+    return options.has_replicas ? stage_position.told()
+                                : epoch.from.position + ledger.counts().applied;
   }
 
   const Options options;
   EpochInfo epoch;
-  std::uint64_t learned_elsewhere = 0;  // replicas: micro-batches that came with averages
-  Load load;  // of the slowest stage from this one on: the newest that is known
+  StagePosition stage_position;  // replicas
+  Load load;                     // of the slowest stage from this one on: the newest that is known
   ActionQueue actions;
   Ledger ledger;
   TaskQueue tasks;

@@ -85,8 +85,7 @@ std::uint64_t Workbench::schedule_place() const {
   const bool is_by_microbatches =
       shared_.options.accumulate_follows || shared_.options.has_replicas;
   if (!is_by_microbatches) return version_.value();
-  const std::uint64_t position = shared_.position_with(shared_.ledger.counts().applied);
-  return (position - 1) / shared_.options.accumulate;
+  return (shared_.reached() - 1) / shared_.options.accumulate;
 }
 
 void Workbench::begin_snapshot() {
@@ -172,10 +171,10 @@ void Workbench::on(TimePoint now, const BackwardDone& answer) {
   meter_.note(applied_before - entry.applied_then, version_.value() - entry.version_then.value());
   shared_.ledger.move(slot_, Life::kApplied);
   shared_.tasks.on_applied();
+  shared_.stage_position.on_applied();
   ++accumulated_;
   if (shared_.is_head()) {
-    shared_.actions.push(
-        StepReported{entry.id, shared_.position_with(applied_before + 1), entry.loss});
+    shared_.actions.push(StepReported{entry.id, shared_.reached(), entry.loss});
   }
   outbox_.send_gradient(now, slot_, answer.gradient);
 }

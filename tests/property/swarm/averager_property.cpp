@@ -120,7 +120,9 @@ class Gossip {
   void work() {
     if (task_) return finish_task();
     if (random_.chance(0.5)) {
-      view_.in_weights += random_.below(4);
+      const std::uint64_t learned = random_.below(4);
+      view_.in_weights += learned;
+      for (std::uint64_t i = 0; i < learned; ++i) shared_.stage_position.on_applied();
       view_.version = view_.version.next();
     }
     view_.is_open = random_.chance(0.95);
@@ -155,7 +157,7 @@ class Gossip {
     }
     REQUIRE(held_.size() <= 3);  // two, and one that the engine takes for nobody
     REQUIRE(averager_.next_due() > now_);
-    const std::uint64_t position = shared_.position_with(view_.in_weights);
+    const std::uint64_t position = shared_.stage_position.told();
     REQUIRE(position >= position_);
     position_ = position;
   }

@@ -119,6 +119,61 @@ TEST_CASE("after nodes have died for good, those that are left do nine tenths of
   WARN("two dead: " << got << " of " << most << " a second");
 }
 
+/// Replicas of one stage that average every `every` updates, on links as between homes.
+SwarmScenario averaging(std::uint32_t replicas, std::uint32_t every) {
+  SwarmScenario scenario = *find_swarm_scenario("swarm-one-stage");
+  scenario.replicas = replicas;
+  scenario.faults.clear();
+  scenario.heals_at = seconds{0};
+  scenario.options.average_every = every;
+  scenario.options.steps = 8000;
+  return scenario;
+}
+
+/// What all replicas apply for 8000 steps of the run.
+std::uint64_t applied_for_steps(const SwarmScenario& scenario, std::uint64_t seed) {
+  const SwarmResult result = run_checked(scenario, seed);
+  std::uint64_t applied = 0;
+  for (const std::uint64_t of_one : result.applied) applied += of_one;
+  return applied;
+}
+
+TEST_CASE("replicas that average end the run when they have applied its steps together") {
+  for (const std::uint32_t replicas : {2U, 4U, 8U}) {
+    for (std::uint64_t seed = 1; seed <= 3; ++seed) {
+      SwarmScenario scenario = averaging(replicas, 10);
+      const std::uint64_t alike = applied_for_steps(scenario, seed);
+      scenario.slowness = {{1, 4}, {2, 8}, {3, 2}};
+      const std::uint64_t unlike = applied_for_steps(scenario, seed);
+      CAPTURE(replicas, seed, alike, unlike);
+      CHECK(alike >= 7950);
+      CHECK(alike <= 8150);
+      CHECK(unlike >= 7900);
+      CHECK(unlike <= 8150);
+      if (seed == 1) {
+        WARN(replicas << " replicas apply " << alike << " for 8000 steps, with speeds from 1 to 8 "
+                      << unlike);
+      }
+    }
+  }
+}
+
+TEST_CASE("two replicas that ask at the same rhythm average at that rate, and train no slower") {
+  const SwarmScenario alone = averaging(2, 100'000);
+  const SwarmScenario scenario = averaging(2, 20);
+  const SwarmResult result = run_checked(scenario, 1);
+  const std::uint64_t updates = result.applied[0] + result.applied[1];
+  const std::uint64_t blends = result.branches.of(SwarmBranch::kAveraged);
+  CAPTURE(updates, blends);
+  CHECK(blends >= updates / 20);
+  const double with = rate(result, seconds{2}, seconds{12});
+  const double without = rate(run_checked(alone, 1), seconds{2}, seconds{12});
+  CAPTURE(with, without);
+  CHECK(with >= 0.97 * without);
+  WARN(blends << " blends of " << updates << " updates; " << with << " a second, alone "
+              << without);
+}
+
 TEST_CASE("what a restarted tail or middle held is mended within a second of its return") {
   for (const std::uint32_t victim : {2U, 4U}) {
     SwarmScenario scenario = *find_swarm_scenario("swarm-calm");
