@@ -234,7 +234,10 @@ void Daemon::make_members(const StageLibrary& library) {
                                   .beginning = beginning_setup(),
                                   .keeper = keeper_setup(library),
                                   .may_move = options_.node.chooses_stage,
-                                  .move_to = [this](const Mover::Move& move) { move_to(move); }},
+                                  .move_to =
+                                      [this](const Mover::Move& move) {
+                                        asio::post(core_, [this, move] { move_to(move); });
+                                      }},
                    [this](const Report& report) { on_report(report); });
 }
 
@@ -369,7 +372,7 @@ void Daemon::request_stop(Duration deadline, const std::string& why) {
 
 /// The membership sends this node to another stage: it finishes what it holds, as for a stop.
 void Daemon::move_to(const Mover::Move& move) {
-  if (is_told_to_stop_ || moves_to_) return;
+  if (is_told_to_stop_ || is_leaving_ || moves_to_) return;
   moves_to_ = move.to;
   await_end(move.at_most);
 }

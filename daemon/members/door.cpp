@@ -41,7 +41,6 @@ Result<std::string> Door::enter(TimePoint now, std::uint64_t now_unix_s, const Q
   const std::uint32_t stage =
       has_wish ? asked.stage() : neediest(now, question.asker, inside.replicas);
   reply.set_stage(stage);
-  reply.set_is_taken(inside.replicas[stage] > 0);
   return reply.SerializeAsString();
 }
 
@@ -72,10 +71,8 @@ Result<Entered> read_entered(std::string_view bytes) {
       message.stage() >= limits::kMaxStages) {
     return make_error(ErrorCode::kProtocol, "what it says at the door is beyond its bounds");
   }
-  return Entered{message.description(),
-                 {message.records().begin(), message.records().end()},
-                 message.stage(),
-                 message.is_taken()};
+  return Entered{
+      message.description(), {message.records().begin(), message.records().end()}, message.stage()};
 }
 
 std::string reach_question(std::uint16_t port) {

@@ -61,7 +61,6 @@ struct Entered {
   std::string description;
   std::vector<std::string> records;
   std::uint32_t stage = 0;
-  bool is_taken = false;
 };
 std::string enter_question(const std::string& invite,
                            const std::optional<std::uint32_t>& stage = std::nullopt);

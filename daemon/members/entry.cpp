@@ -241,7 +241,6 @@ Result<Entry> enter_swarm(const config::NodeConfig& node, const Identity& identi
   BRIGADE_TRY(settle_description(node, papers, kept, entered, entry));
   entry.records = entered ? std::move(entered->records) : entry.book.records;
   entry.stage = stage ? *stage : entered ? entered->stage : 0;
-  entry.is_taken = entered && entered->is_taken;
   BRIGADE_TRY(keep_stage(node, entry));
   return entry;
 }

@@ -30,7 +30,6 @@ struct Entry {
   std::string invite;  // the signed statement
   config::SwarmConfig swarm;
   std::uint32_t stage = 0;
-  bool is_taken = false;              // another member serves that stage now
   std::vector<trust::Contact> doors;  // where members may be, by the invite and the book
   Book book;                          // what this node remembers
   std::vector<std::string> records;   // signed, of members to begin with

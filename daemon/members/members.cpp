@@ -105,7 +105,7 @@ TransportCallbacks Members::callbacks_around(TransportCallbacks training) {
   callbacks.on_message = [this](const NodeId& from, swarm::Message message,
                                 std::optional<PayloadData> payload) {
     const auto link = linked_.find(from);
-    if (link != linked_.end() && neighbours_.trains_with(link->second.stage))
+    if (link != linked_.end() && trains_with(link->second))
       training_.on_message(from, std::move(message), std::move(payload));
   };
   return callbacks;
@@ -178,13 +178,13 @@ void Members::on_link_up(const PeerAddress& peer) {
   linked_.insert_or_assign(peer.id, peer);
   failed_dials_.erase(peer.id);
   handle(membership::LinkUp{peer.id, peer.was_dialled});
-  if (neighbours_.trains_with(peer.stage)) training_.on_link_up(peer);
+  if (trains_with(peer)) training_.on_link_up(peer);
 }
 
 void Members::on_link_down(const PeerAddress& peer, const std::string& reason, bool was_closed) {
   linked_.erase(peer.id);
   relayed_.erase(peer.id);
-  if (neighbours_.trains_with(peer.stage)) training_.on_link_down(peer, reason, was_closed);
+  if (trains_with(peer)) training_.on_link_down(peer, reason, was_closed);
   handle(membership::LinkDown{peer.id, was_closed});
 }
 
@@ -226,7 +226,7 @@ void Members::carry_out(const membership::Drop& action) {
   if (linked == linked_.end()) return;
   const PeerAddress peer = linked->second;
   linked_.erase(linked);
-  if (neighbours_.trains_with(peer.stage)) training_.on_link_down(peer, action.reason, true);
+  if (trains_with(peer)) training_.on_link_down(peer, action.reason, true);
 }
 
 void Members::carry_out(const membership::MemberChanged& action) {
@@ -268,6 +268,11 @@ void Members::carry_out(const membership::RunsTwice&) {
 
 // ---- Who trains with whom -------------------------------------------------------------------
 
+/// A node that does not say which start of it this is can't be told from what it was before.
+bool Members::trains_with(const PeerAddress& peer) const {
+  return peer.instance != 0 && neighbours_.trains_with(peer.stage);
+}
+
 void Members::choose_neighbours() {
   if (has_left_) return;
   const std::set<NodeId> old = std::exchange(kept_, neighbours_.chosen());
@@ -282,6 +287,7 @@ void Members::choose_neighbours() {
 /// A neighbour that can't be dialled dials this node, unless this node can't be dialled either:
 /// then the one with the smaller id goes through a third.
 void Members::meet_neighbours() {
+  if (has_left_) return;
   for (const NodeId& neighbour : kept_) meet(neighbour);
   knock_again();
   keep_balance();

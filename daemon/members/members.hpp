@@ -99,6 +99,7 @@ class Members {
   void carry_out(const swarm::membership::Renewed& action);
   void carry_out(const swarm::membership::Misbehaved& action);
   void carry_out(const swarm::membership::RunsTwice& action);
+  bool trains_with(const PeerAddress& peer) const;
   void choose_neighbours();
 
   void meet_neighbours();

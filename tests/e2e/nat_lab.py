@@ -29,6 +29,7 @@ class NatLab:
         self.prefix = f"bg{os.getpid()}"
         self.spaces = []
         self.machines = []  # (name, address)
+        self.ports = []     # of the public ones, at the switch
         try:
             self._build(public, homes)
         except Exception:
@@ -58,6 +59,7 @@ class NatLab:
         """Into the public network's switch."""
         end = self._cable(space, self.switch, name)
         self._in(self.switch, "ip", "link", "set", end, "master", "br0", "up")
+        return end
 
     def _address(self, space, device, address):
         self._in(space, "ip", "address", "add", f"{address}/24", "dev", device)
@@ -65,11 +67,12 @@ class NatLab:
 
     def _build(self, public, homes):
         self.switch = self._space("s")
-        self._in(self.switch, "ip", "link", "add", "br0", "type", "bridge")
-        self._in(self.switch, "ip", "link", "set", "br0", "up")
+        for bridge in ("br0", "br1"):
+            self._in(self.switch, "ip", "link", "add", bridge, "type", "bridge")
+            self._in(self.switch, "ip", "link", "set", bridge, "up")
         for i in range(public):
             space = self._space(f"p{i}")
-            self._plug(space, "eth0")
+            self.ports.append(self._plug(space, "eth0"))
             self._address(space, "eth0", f"{PUBLIC_NET}.{i + 1}")
             self.machines.append((space, f"{PUBLIC_NET}.{i + 1}"))
         for i in range(homes):
@@ -97,6 +100,12 @@ class NatLab:
     def cable(self, i, up):
         """Plugs the cable of machine `i` in, or pulls it."""
         self._in(self.machines[i][0], "ip", "link", "set", "eth0", "up" if up else "down")
+
+    def split(self, apart):
+        """These public machines reach each other, and nobody else; with none of them all is one."""
+        for i, port in enumerate(self.ports):
+            self._in(self.switch, "ip", "link", "set", port, "master",
+                     "br1" if i in apart else "br0")
 
     def command(self, machine, words):
         return ["ip", "netns", "exec", machine[0], *map(str, words)]
