@@ -8,24 +8,12 @@
 
 #include "base/check.hpp"
 #include "base/limits.hpp"
+#include "daemon/wire_fields.hpp"
+#include "daemon/wire_replicas.hpp"
 
 namespace brigade::daemon {
 
 namespace {
-
-Error protocol_error(std::string text) {
-  return make_error(ErrorCode::kProtocol, std::move(text));
-}
-
-Result<> check_at_most(const char* what, std::uint64_t value, std::uint64_t most) {
-  if (value <= most) return {};
-  return protocol_error(fmt::format("{} {}, at most {} is allowed", what, value, most));
-}
-
-Result<> check_within(const char* what, std::uint64_t value, std::uint64_t most) {
-  if (value >= 1 && value <= most) return {};
-  return protocol_error(fmt::format("{} {}, not within 1 to {}", what, value, most));
-}
 
 Result<swarm::Direction> direction_from(int value) {
   if (value == wire::DIRECTION_FORWARD) return swarm::Direction::kForward;
@@ -50,10 +38,6 @@ static_assert(static_cast<int>(swarm::Receipt::Kind::kMissing) == wire::RECEIPT_
 static_assert(static_cast<int>(swarm::Receipt::Kind::kBusy) == wire::RECEIPT_BUSY);
 static_assert(static_cast<int>(swarm::Receipt::Kind::kRejected) == wire::RECEIPT_REJECTED);
 static_assert(static_cast<int>(swarm::Receipt::Kind::kSpent) == wire::RECEIPT_SPENT);
-static_assert(static_cast<int>(swarm::PathRequest::Kind::kReplan) == wire::PATH_REPLAN);
-static_assert(static_cast<int>(swarm::PathRequest::Kind::kSuspended) == wire::PATH_SUSPENDED);
-static_assert(static_cast<int>(swarm::PathRequest::Kind::kResumed) == wire::PATH_RESUMED);
-static_assert(static_cast<int>(swarm::PathRequest::Kind::kAdopt) == wire::PATH_ADOPT);
 static_assert(static_cast<int>(Codec::kFp32) == wire::CODEC_FP32);
 static_assert(static_cast<int>(Codec::kBf16) == wire::CODEC_BF16);
 static_assert(static_cast<int>(Codec::kInt8) == wire::CODEC_INT8);
@@ -65,19 +49,6 @@ std::optional<Codec> codec_from(std::uint32_t number) {
   return found == stage::kCodecs.end() ? std::nullopt : std::optional(*found);
 }
 
-Result<MicrobatchId> id_from(const wire::MicrobatchId& id) {
-  BRIGADE_TRY(check_at_most("sequence", id.sequence(), limits::kMaxPosition));
-  return MicrobatchId{Epoch(id.epoch()), HeadIndex(id.head()), Sequence(id.sequence()),
-                      id.is_eval() ? MicrobatchId::Kind::kEval : MicrobatchId::Kind::kTrain};
-}
-
-void id_to(const MicrobatchId& id, wire::MicrobatchId& out) {
-  out.set_epoch(id.epoch.value());
-  out.set_head(id.head.value());
-  out.set_sequence(id.sequence.value());
-  out.set_is_eval(id.kind == MicrobatchId::Kind::kEval);
-}
-
 Result<swarm::CheckpointId> checkpoint_from(const wire::CheckpointId& id) {
   BRIGADE_TRY(check_at_most("position", id.position(), limits::kMaxPosition));
   return swarm::CheckpointId{Epoch(id.epoch()), id.position()};
@@ -86,82 +57,6 @@ Result<swarm::CheckpointId> checkpoint_from(const wire::CheckpointId& id) {
 void checkpoint_to(const swarm::CheckpointId& id, wire::CheckpointId& out) {
   out.set_epoch(id.epoch.value());
   out.set_position(id.position);
-}
-
-Duration duration_from(std::uint64_t nanoseconds) {
-  return Duration(static_cast<Duration::rep>(nanoseconds));
-}
-
-std::uint64_t nanoseconds_of(Duration duration) {
-  return static_cast<std::uint64_t>(duration.count());
-}
-
-/// Of a clock, or of a span that one measured.
-Result<Duration> clock_from(const char* what, std::uint64_t nanoseconds) {
-  BRIGADE_TRY(check_at_most(what, nanoseconds, limits::kMaxClockNs));
-  return duration_from(nanoseconds);
-}
-
-Result<NodeId> node_from(const std::string& bytes) {
-  NodeId id;
-  if (bytes.size() != id.bytes.size()) return protocol_error("a node's id of a wrong length");
-  std::copy(bytes.begin(), bytes.end(), id.bytes.begin());
-  return id;
-}
-
-Result<std::vector<swarm::Holder>> holders_from(
-    const google::protobuf::RepeatedPtrField<wire::Holder>& in) {
-  BRIGADE_TRY(check_at_most("holders", static_cast<std::uint64_t>(in.size()),
-                            limits::kMaxStagesOfReplicas));
-  std::vector<swarm::Holder> out;
-  out.reserve(static_cast<std::size_t>(in.size()));
-  for (const wire::Holder& holder : in) {
-    BRIGADE_ASSIGN(const NodeId node, node_from(holder.node()));
-    out.push_back({node, holder.instance()});
-  }
-  return out;
-}
-
-void holders_to(const std::vector<swarm::Holder>& in,
-                google::protobuf::RepeatedPtrField<wire::Holder>& out) {
-  for (const swarm::Holder& holder : in) {
-    wire::Holder& one = *out.Add();
-    one.set_node(holder.node.bytes.data(), holder.node.bytes.size());
-    one.set_instance(holder.instance);
-  }
-}
-
-Result<swarm::Path> path_from(const wire::Path& in) {
-  swarm::Path out;
-  BRIGADE_ASSIGN(out.holders, holders_from(in.holders()));
-  out.revision = in.revision();
-  BRIGADE_TRY(check_at_most("given", in.given(), limits::kMaxStagesOfReplicas));
-  out.given = in.given();
-  BRIGADE_TRY(check_at_most("floor", in.floor(), limits::kMaxPosition));
-  out.floor = Sequence(in.floor());
-  return out;
-}
-
-void path_to(const swarm::Path& in, wire::Path& out) {
-  holders_to(in.holders, *out.mutable_holders());
-  out.set_revision(in.revision);
-  out.set_given(in.given);
-  out.set_floor(in.floor.value());
-}
-
-Result<swarm::Offer> offer_from(const wire::Offer& in) {
-  swarm::Offer out;
-  BRIGADE_ASSIGN(out.path, holders_from(in.path()));
-  out.queue = in.queue();
-  BRIGADE_TRY(check_at_most("pace", in.pace_ns(), limits::kMaxPaceNs));
-  out.pace = duration_from(in.pace_ns());
-  return out;
-}
-
-void offer_to(const swarm::Offer& in, wire::Offer& out) {
-  holders_to(in.path, *out.mutable_path());
-  out.set_queue(in.queue);
-  out.set_pace_ns(std::min(nanoseconds_of(in.pace), limits::kMaxPaceNs));
 }
 
 Result<PayloadPlan> plan_from(const wire::PayloadHeader& payload, bool has_tokens) {
@@ -315,40 +210,6 @@ Result<swarm::Message> down_beacon_from(const wire::DownBeacon& in) {
   return swarm::Message(out);
 }
 
-Result<swarm::Message> node_beacon_from(const wire::NodeBeacon& in) {
-  swarm::NodeBeacon out;
-  out.is_ready = in.is_ready();
-  out.is_draining = in.is_draining();
-  out.is_leaving = in.is_leaving();
-  BRIGADE_ASSIGN(out.stamp, clock_from("stamp", in.stamp_ns()));
-  BRIGADE_ASSIGN(out.echo, clock_from("echo", in.echo_ns()));
-  BRIGADE_ASSIGN(out.held, clock_from("held", in.held_ns()));
-  BRIGADE_ASSIGN(out.offer, offer_from(in.offer()));
-  BRIGADE_TRY(check_at_most("instances that are gone", static_cast<std::uint64_t>(in.gone_size()),
-                            limits::kMaxGoneTold));
-  out.gone.assign(in.gone().begin(), in.gone().end());
-  BRIGADE_TRY(check_at_most("floors", static_cast<std::uint64_t>(in.floors_size()),
-                            limits::kMaxFloorsTold));
-  for (const wire::NodeBeacon::Floor& floor : in.floors()) {
-    BRIGADE_TRY(check_at_most("floor", floor.sequence(), limits::kMaxPosition));
-    out.floors.push_back({HeadIndex(floor.head()), Sequence(floor.sequence())});
-  }
-  return swarm::Message(std::move(out));
-}
-
-Result<swarm::Message> path_request_from(const wire::PathRequest& in) {
-  swarm::PathRequest out;
-  const int kind = in.kind();
-  if (kind < wire::PATH_REPLAN || kind > wire::PATH_ADOPT)
-    return protocol_error(fmt::format("unknown path request {}", kind));
-  out.kind = static_cast<swarm::PathRequest::Kind>(kind);  // asserted above
-  BRIGADE_ASSIGN(out.id, id_from(in.id()));
-  BRIGADE_TRY(check_at_most("stage", in.stage(), limits::kMaxStages - 1));
-  out.stage = StageIndex(in.stage());
-  BRIGADE_ASSIGN(out.path, path_from(in.path()));
-  return swarm::Message(std::move(out));
-}
-
 Result<ParsedHeader> share_from(const wire::FrameHeader& header) {
   const wire::Share& in = header.share();
   swarm::Share out;
@@ -471,27 +332,10 @@ struct ToWire {
     out.set_settled(in.settled);
   }
   void operator()(const swarm::NodeBeacon& in) const {
-    wire::NodeBeacon& out = *header.mutable_node_beacon();
-    out.set_is_ready(in.is_ready);
-    out.set_is_draining(in.is_draining);
-    out.set_is_leaving(in.is_leaving);
-    out.set_stamp_ns(nanoseconds_of(in.stamp));
-    out.set_echo_ns(nanoseconds_of(in.echo));
-    out.set_held_ns(nanoseconds_of(in.held));
-    offer_to(in.offer, *out.mutable_offer());
-    out.mutable_gone()->Add(in.gone.begin(), in.gone.end());
-    for (const swarm::NodeBeacon::Floor& floor : in.floors) {
-      wire::NodeBeacon::Floor& one = *out.add_floors();
-      one.set_head(floor.head.value());
-      one.set_sequence(floor.sequence.value());
-    }
+    node_beacon_to(in, *header.mutable_node_beacon());
   }
   void operator()(const swarm::PathRequest& in) const {
-    wire::PathRequest& out = *header.mutable_path_request();
-    out.set_kind(static_cast<wire::PathRequestKind>(in.kind));
-    id_to(in.id, *out.mutable_id());
-    out.set_stage(in.stage.value());
-    path_to(in.path, *out.mutable_path());
+    path_request_to(in, *header.mutable_path_request());
   }
   void operator()(const swarm::Share& in) const {
     wire::Share& out = *header.mutable_share();

@@ -54,8 +54,8 @@ const char* fault_of(const Suspicion& suspicion) {
 bool says_same(const NodeRecord& a, const NodeRecord& b) {
   return a.id == b.id && a.doing == b.doing && a.stage == b.stage && a.target == b.target &&
          a.can_be_dialled == b.can_be_dialled && a.addresses == b.addresses && a.via == b.via &&
-         a.memory_bytes == b.memory_bytes && a.pace == b.pace &&
-         a.stays == b.stays && a.has_state == b.has_state;
+         a.memory_bytes == b.memory_bytes && a.pace == b.pace && a.stays == b.stays &&
+         a.has_state == b.has_state;
 }
 
 const char* to_string(Doing doing) {

@@ -44,9 +44,9 @@ struct NodeRecord {
   /// Of a node that can't be dialled: peers that it holds links with, through which it is reached.
   std::vector<NodeId> via;
   std::uint64_t memory_bytes = 0;
-  Duration pace{};                        // of one micro-batch; zero: not known yet
-  bool stays = false;                     // its owner chose the stage: it does not move
-  bool has_state = false;                 // it has a checkpoint of its stage
+  Duration pace{};         // of one micro-batch; zero: not known yet
+  bool stays = false;      // its owner chose the stage: it does not move
+  bool has_state = false;  // it has a checkpoint of its stage
   SignedBytes proof;
 };
 using RecordPtr = std::shared_ptr<const NodeRecord>;

@@ -170,8 +170,8 @@ def check_account(test, swarm, pulse):
     statuses = swarm.settle()
     for i, status in statuses.items():
         replica = status["replicas"]
-        test.assertEqual(replica["taken"],
-                         status["applied"] + status["in_flight"] + replica["handed_back"], (i, status))
+        known = status["applied"] + status["in_flight"] + replica["handed_back"]
+        test.assertEqual(replica["taken"], known, (i, status))
     stages = swarm.by_stage()
     twice = [sorted(m for m, n in stage.items() if n > 1) for stage in stages]
     lost = [sorted(set(stages[-1]) - set(stage)) for stage in stages[:-1]]

@@ -121,13 +121,18 @@ class Join(SwarmTest):
             "a node that moves to stage 1")
         moved.wait_for_training(0)
         self.owner.wait_for_training(reached + 30)
-        print(f"training again {time.monotonic() - killed_at:.1f} s after the kill", file=sys.stderr)
+        seconds = time.monotonic() - killed_at
+        print(f"training again {seconds:.1f} s after the kill", file=sys.stderr)
         began = re.findall(r"phase=restoring epoch=1 from=(\d+)", moved.log.read_text())[-1]
         self.assertGreater(int(began), 0)
         # What it began with is what the dead had stored, to the last bit.
         name = f"step-{int(began):012}-e1.safetensors"
-        copies = [f for m in dead for f in self.folder.glob(f"{m.home.name}/**/checkpoints/{name}")]
-        kept = [f for f in self.folder.glob(f"{moved.home.name}/**/{name}") if "stage-2" not in str(f)]
+        def files_of(machine):
+            return [file for file in self.folder.glob(f"{machine.home.name}/**/{name}")
+                    if "stage-2" not in str(file)]
+
+        copies = [file for machine in dead for file in files_of(machine)]
+        kept = files_of(moved)
         if copies and kept:  # checkpoints of long ago are removed
             self.assertIn(kept[0].read_bytes(), [file.read_bytes() for file in copies])
         self.account(self.owner)
