@@ -25,7 +25,7 @@ bool is_sane(const Share& share) {
 Averager::Averager(Shared& shared, const PeerBook& peers)
     : shared_(shared),
       peers_(peers),
-      random_(mix_seed(shared.options.seed, kSalt)),
+      random_(mix_seed(shared.options.seed, kSalt, shared.options.instance)),
       round_(random_.below(kFirstRounds)) {}
 
 // ---- the engine ---------------------------------------------------------------------------------
@@ -104,9 +104,10 @@ void Averager::on(TimePoint now, const ShareTaken& answer) {
   if (std::exchange(is_share_orphaned_, false)) return shared_.actions.release(payload);
   BRIGADE_CHECK(exchange_.state == State::kSharing && exchange_.round == answer.round);
   exchange_.mine.payload = payload;
-  send(!exchange_.is_asker);
   exchange_.state = exchange_.is_asker ? State::kAsked : State::kBlendDue;
   exchange_.deadline = now + kReceiptDeadlines * shared_.options.receipt_deadline;
+  if (!exchange_.is_asker || !payload.is_empty()) send(!exchange_.is_asker);
+  if (payload.is_empty()) fail();  // the engine could not: an answer without bytes says so
 }
 
 void Averager::on(const Blended& answer) {

@@ -49,7 +49,7 @@ struct RestoreDone {
 };
 struct ShareTaken {
   std::uint64_t round = 0;
-  Payload payload;
+  Payload payload;  // empty: it could not be taken
 };
 struct Blended {
   std::uint64_t round = 0;
@@ -69,14 +69,15 @@ struct SnapshotStored {
   bool succeeded = false;
 };
 
-/// A checkpoint of this stage that another node of it wrote is sound on this disk now. Only of a
-/// node that waits: one that is in an epoch writes its own.
+/// A checkpoint of this stage that another node of it wrote is sound on this disk now. In a line
+/// only of a node that waits: one that is in an epoch writes its own.
 struct CheckpointFound {
   CheckpointId checkpoint;
 };
 
 /// Replicas: what the weights start from, a checkpoint on this disk, or position 0: the seeded
-/// initialisation. Until then the node restores nothing and takes no work.
+/// initialisation. Until then the node restores nothing and takes no work. Once it has restored, or
+/// while it does, another one is ignored; where it could not restore, another one is waited for.
 struct StartFrom {
   CheckpointId checkpoint;
 };

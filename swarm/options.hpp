@@ -53,7 +53,8 @@ struct Options {
   Schedule schedule = Schedule::kAsync;
   bool lock_step = false;  // forward(m+δ), backward(m), update, in this order (kAsync only)
   /// kAsync: micro-batches in flight at the head, 1 … kMaxWindow; 0: the head finds the smallest
-  /// that keeps the slowest stage busy, beginning with `stages`. Lock-step has a window of its own.
+  /// that keeps the slowest stage busy, beginning with `stages`; with replicas it has two for each
+  /// that it knows of. Lock-step has a window of its own.
   std::uint32_t window = 1;
   std::uint32_t accumulate = 1;     // micro-batches an update: K, and M of groups
   bool accumulate_follows = false;  // kAsync: K of a stage grows to its measured delay

@@ -81,7 +81,8 @@ void PeerBook::on_beacon(TimePoint now, const NodeId& from, const NodeBeacon& be
   peer.stamp = beacon.stamp;
   peer.stamp_at = now;
   const TimePoint echo = TimePoint{beacon.echo};
-  if (beacon.echo > Duration::zero() && echo <= now && echo > peer.leased_at) {
+  const bool is_news = beacon.echo > Duration::zero() && echo <= now && echo > peer.leased_at;
+  if (is_news && !is_gone(peer.holder)) {  // who has left may still talk, but holds nothing
     peer.leased_at = echo;
     peer.round_trip = std::max(now - echo - beacon.held, Duration::zero());
   }

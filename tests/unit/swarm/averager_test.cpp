@@ -288,6 +288,28 @@ TEST_CASE("a peer that does not answer ends the exchange, and its late answer is
   CHECK(pair.low.released.size() == 2);
 }
 
+TEST_CASE("a share that the engine could not take is not asked with, and an ask is refused") {
+  Pair pair;
+  pair.low.learn(1);
+  const auto ask = pair.low.share();
+  REQUIRE(ask);
+  pair.high.hear(pair.low, pair.high.arriving(*ask));
+  const auto task = pair.high.averager.next_task(pair.high.view);
+  REQUIRE(task);
+  pair.high.averager.on(pair.high.now, ShareTaken{ask->round, {}});
+  const auto answer = pair.high.sent();
+  REQUIRE(answer);
+  CHECK(answer->is_answer);
+  CHECK(answer->payload.is_empty());
+  CHECK(pair.high.released.size() == 1);
+  pair.high.learn(1);
+  const auto own = pair.high.averager.next_task(pair.high.view);
+  REQUIRE(own);
+  pair.high.averager.on(pair.high.now, ShareTaken{std::get<RunShare>(*own).round, {}});
+  CHECK_FALSE(pair.high.sent());
+  CHECK_FALSE(pair.high.averager.is_busy());
+}
+
 TEST_CASE("an ask that comes twice is answered once") {
   Pair pair;
   pair.low.learn(1);

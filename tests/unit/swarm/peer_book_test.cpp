@@ -71,6 +71,18 @@ TEST_CASE(
   CHECK(rig.book.is_gone(rig.peer));
 }
 
+TEST_CASE("the lease of a peer that said goodbye ends, even if it goes on talking") {
+  Rig rig;
+  NodeBeacon beacon;
+  beacon.is_leaving = true;
+  for (int i = 0; i < 100; ++i) {
+    rig.pass(seconds{1}, /*hears=*/true);
+    beacon.echo = rig.now.time_since_epoch();
+    rig.book.on_beacon(rig.now, rig.peer.node, beacon);
+  }
+  CHECK(rig.book.is_lease_over(rig.now, rig.peer));
+}
+
 TEST_CASE("a lease runs from when the peer heard this node, and ends before the peer forgets") {
   Rig rig;
   NodeBeacon beacon;
