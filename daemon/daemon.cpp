@@ -325,6 +325,10 @@ void Daemon::on_report(const Report& report) {
       changed != nullptr && members_ &&
       (changed->change == "copied" || changed->change == "stored"))
     asio::post(core_, [this] { members_->note_state(); });
+  if (const auto* misbehaved = std::get_if<swarm::Misbehaved>(&report); misbehaved && members_)
+    asio::post(core_, [this, misdeed = *misbehaved] {
+      members_->note_misdeed(misdeed.peer, misdeed.what);
+    });
   if (const auto* failed = std::get_if<Failed>(&report)) {
     failure_ = failed->error;
     asio::post(core_, [this] { leave(); });

@@ -82,6 +82,8 @@ TransportCallbacks Members::callbacks_around(TransportCallbacks training) {
   TransportCallbacks callbacks = training_;
   callbacks.own_record = [this] { return notary_.bytes_of(membership_.status(core_now()).self); };
   callbacks.admit = [this](const NodeId& peer, const std::string& record) -> Result<> {
+    if (const auto reason = conduct_.quarantine_of(core_now(), peer))
+      return make_error(ErrorCode::kBadInput, "quarantined for a while: " + *reason);
     const auto admitted = notary_.admit_record(peer, record, now_unix_s());
     if (admitted.has_error()) return admitted.error();
     return {};
@@ -132,6 +134,17 @@ void Members::note_state() {
   if (has_left_ || has_state_ || setup_.beginning.own().empty()) return;
   has_state_ = true;
   say_what_it_does();
+}
+
+void Members::note_misdeed(const NodeId& peer, const std::string& what) {
+  if (has_left_ || !conduct_.note(core_now(), peer, what)) return;
+  const std::string reason = *conduct_.quarantine_of(core_now(), peer);
+  report_(Warned{fmt::format(
+      "peer {} is quarantined for {} minutes: {}", to_short(peer),
+      std::chrono::duration_cast<std::chrono::minutes>(Conduct::kQuarantine).count(), reason)});
+  if (!linked_.contains(peer)) return;
+  drop(peer, "quarantined for a while: " + reason);
+  handle(membership::LinkDown{peer, true});
 }
 
 void Members::say_what_it_does() {
@@ -220,13 +233,18 @@ void Members::carry_out(const membership::Dial& action) {
 }
 
 void Members::carry_out(const membership::Drop& action) {
-  const auto linked = linked_.find(action.peer);
-  relayed_.erase(action.peer);
-  transport_->drop(action.peer, action.reason);
+  drop(action.peer, action.reason);
+}
+
+/// Nobody but training is told.
+void Members::drop(const NodeId& node, const std::string& reason) {
+  const auto linked = linked_.find(node);
+  relayed_.erase(node);
+  transport_->drop(node, reason);
   if (linked == linked_.end()) return;
   const PeerAddress peer = linked->second;
   linked_.erase(linked);
-  if (trains_with(peer)) training_.on_link_down(peer, action.reason, true);
+  if (trains_with(peer)) training_.on_link_down(peer, reason, true);
 }
 
 void Members::carry_out(const membership::MemberChanged& action) {

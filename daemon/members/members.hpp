@@ -25,6 +25,7 @@
 #include "base/time.hpp"
 #include "daemon/identity.hpp"
 #include "daemon/members/beginning.hpp"
+#include "daemon/members/conduct.hpp"
 #include "daemon/members/door.hpp"
 #include "daemon/members/entry.hpp"
 #include "daemon/members/keeper.hpp"
@@ -69,6 +70,8 @@ class Members {
   void attach(Transport& transport) { transport_ = &transport; }
   /// The transport listens at this address, if it listens.
   void start(const std::string& listen_address);
+  /// Whoever misbehaves too often is not worked with for a while (conduct.hpp).
+  void note_misdeed(const NodeId& peer, const std::string& what);
   /// This node has a checkpoint of its stage, or may have one now.
   void note_state();
   /// What its weights wait for; empty: they have begun.
@@ -100,6 +103,7 @@ class Members {
   void carry_out(const swarm::membership::Misbehaved& action);
   void carry_out(const swarm::membership::RunsTwice& action);
   bool trains_with(const PeerAddress& peer) const;
+  void drop(const NodeId& node, const std::string& reason);
   void choose_neighbours();
 
   void meet_neighbours();
@@ -154,6 +158,7 @@ class Members {
     bool operator==(const Told&) const = default;
   };
   std::map<NodeId, Told> told_;
+  Conduct conduct_;
   Beginning beginning_;
   Keeper keeper_;
   std::size_t answers_ = 0;  // being read from the disk for others
