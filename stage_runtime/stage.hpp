@@ -70,7 +70,7 @@ struct MethodSettings {
   double look_ahead = 1;           // s of nesterov-muon
   std::uint32_t muon_refresh = 1;  // updates that a direction of Muon is used for
   std::string optimizer = "auto";  // of the synchronous methods: "muon" instead of their own
-  double average_share = 0.1;      // of the weights, that a round of averaging replicas names
+  double average_share = 0.25;     // of the weights, that a round of averaging replicas names
 };
 
 inline constexpr std::uint32_t kShareWidth = 1024;  // weights a block that replicas average
