@@ -58,7 +58,7 @@ struct MethodConfig {
   std::string optimizer = "auto";  // of gpipe and 1f1b: "auto" (AdamW), "muon"
   // Where a stage has replicas (docs/method.md, "Replicas of a stage").
   std::uint32_t average_every = 4;  // own updates between exchanges with another replica; 0: never
-  double average_share = 0.1;       // of the weights, in one exchange
+  double average_share = 0.25;      // of the weights, in one exchange
   bool operator==(const MethodConfig&) const = default;
 };
 

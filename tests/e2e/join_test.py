@@ -160,15 +160,22 @@ class Join(SwarmTest):
     def test_the_first_node_may_leave(self):
         self.owner_joins()
         line = self.invite("--uses", "any")
-        first, second = Machine(self, "a"), Machine(self, "b")
-        first.join(line)
-        first.wait_for(lambda s: len(s["members"]) == 2 and s["members"][0]["can_be_dialled"], 40,
-                       "a member that others reach")
-        old = self.invite("--uses", "any")  # names the first guest too
+        first, tail, head, late = (Machine(self, name) for name in "abcd")
+        for machine, stage in ((first, 1), (tail, 2), (head, 0)):
+            machine.join(line, "--stage", stage)
+        for machine in (first, tail, head):
+            machine.wait_for_training(20)
+        self.owner.wait_for(lambda s: sum(m["can_be_dialled"] for m in s["members"]) >= 3, 40,
+                            "members that others reach")
+        old = self.invite("--uses", "any")  # names them too
         self.assertEqual(self.owner.stop(), 0)
-        first.wait_for(lambda s: len(s["members"]) == 1, 30, "the owner gone")
-        second.join(old)
-        second.wait_for(lambda s: len(s["members"]) == 2, 30, "two members without the owner")
+        reached = head.status()["position"]
+        head.wait_for_training(reached + 100, 20)
+        late.join(old)
+        late.wait_for_training(reached, 40)
+        late.wait_for(lambda s: len(s["members"]) == 4, 30, "four members without the owner")
+        for machine in (first, tail, head):
+            self.account(machine)
 
 
 if __name__ == "__main__":
