@@ -123,22 +123,24 @@ Result<Part> find_part(config::NodeConfig& node) {
 
 struct Served {
   int code = kDone;
+  bool has_started = false;
   std::optional<StageIndex> moves_to;  // the swarm needs this node at another stage
 };
 
-Served serve(const Flags& flags, config::NodeConfig node, Part part) {
+Served serve(const Flags& flags, config::NodeConfig node, Part part, bool may_move) {
   auto daemon = Daemon::make({.node = std::move(node),
                               .swarm = std::move(part.swarm),
                               .entry = std::move(part.entry),
+                              .may_move = may_move,
                               .resume_from = flags.resume_from,
                               .exit_when_over = flags.exit_when_over,
                               .parent_fd = flags.parent_fd,
                               .on_stopping = arm_last_resort},
                              stage_library());
-  if (daemon.has_error()) return {fail(daemon.error(), kFailed), std::nullopt};
+  if (daemon.has_error()) return {fail(daemon.error(), kFailed), false, std::nullopt};
   const auto served = (*daemon)->run();
-  if (served.has_error()) return {fail(served.error(), kFailed), std::nullopt};
-  return {kDone, (*daemon)->moves_to()};
+  if (served.has_error()) return {fail(served.error(), kFailed), true, std::nullopt};
+  return {kDone, true, (*daemon)->moves_to()};
 }
 
 int run(const Flags& flags) {
@@ -150,6 +152,8 @@ int run(const Flags& flags) {
   if (flags.show_id) return show_id(*node);
   if (auto log = start_log(node->log); log.has_error()) return fail(log.error(), kWrongUsage);
   const bool is_member = !node->invite.empty();
+  bool may_move = node->chooses_stage;
+  std::optional<std::uint32_t> came_from;  // a stage that this node has left for another one
   while (true) {
     auto part = find_part(*node);
     if (part.has_error()) return fail(part.error(), is_member ? kFailed : kWrongUsage);
@@ -157,9 +161,16 @@ int run(const Flags& flags) {
       const auto checked = check_only(*node, part->swarm);
       return checked.has_error() ? fail(checked.error(), kFailed) : kDone;
     }
-    const Served served = serve(flags, *node, std::move(*part));
-    if (!served.moves_to) return served.code;
-    const auto changed = change_stage(*node, node->stage, served.moves_to->value());
+    if (is_member) own_what_was_kept(*node, node->stage);
+    const Served served = serve(flags, *node, std::move(*part), may_move);
+    // A stage that can't be hosted here must not take one node after the other.
+    const bool goes_back = !served.has_started && came_from;
+    if (!served.moves_to && !goes_back) return served.code;
+    const std::uint32_t to = goes_back ? *came_from : served.moves_to->value();
+    if (goes_back) spdlog::warn("stage {} can't be hosted here: back to stage {}", node->stage, to);
+    may_move = may_move && !goes_back;
+    came_from = goes_back ? std::nullopt : std::optional(node->stage);
+    const auto changed = change_stage(*node, node->stage, to);
     if (changed.has_error()) return fail(changed.error(), kFailed);
   }
 }

@@ -199,6 +199,7 @@ BeginningSetup Daemon::beginning_setup() {
   return {.identity = identity_,
           .stage = StageIndex(slice_.stage),
           .folder = state_.checkpoints(),
+          .most_bytes = most_checkpoint_bytes(options_.swarm.model),
           .own = [this] { return checkpoints_.own_files(); },
           .take_in =
               [this](const swarm::CheckpointId& id, const std::filesystem::path& file,
@@ -220,7 +221,10 @@ KeeperSetup Daemon::keeper_setup(const StageLibrary& library) const {
     BRIGADE_TRY(check_fits(info, to_model_shape(swarm.model), slice));
     return swarm::CheckpointId{Epoch(info.epoch), info.position};
   };
-  return {.identity = identity_, .folder = keeps_folder(state_.folder()), .verify = verify};
+  return {.identity = identity_,
+          .folder = keeps_folder(state_.folder()),
+          .most_bytes = most_checkpoint_bytes(options_.swarm.model),
+          .verify = verify};
 }
 
 void Daemon::make_members(const StageLibrary& library) {
@@ -233,7 +237,7 @@ void Daemon::make_members(const StageLibrary& library) {
                                   .now_unix_s = now_unix_s(),
                                   .beginning = beginning_setup(),
                                   .keeper = keeper_setup(library),
-                                  .may_move = options_.node.chooses_stage,
+                                  .may_move = options_.may_move,
                                   .move_to =
                                       [this](const Mover::Move& move) {
                                         asio::post(core_, [this, move] { move_to(move); });
@@ -266,7 +270,7 @@ void Daemon::watch_process() {
     on_signal();
   }
   if (options_.parent_fd) {
-    parent_.assign(*options_.parent_fd);
+    parent_.assign(::dup(*options_.parent_fd));  // a daemon that moves is made anew
     await_eof();
   }
 }
@@ -413,7 +417,8 @@ void Daemon::leave() {
   second_timer_.cancel();
   watchdog_timer_.cancel();
   deadline_timer_.cancel();
-  signals_.cancel();
+  signals_.clear();  // from here on a signal ends the process, a move too
+  if (moves_to_) supervisor_.rest_watchdog(kBuildExtension);
   parent_.close();
   if (members_) members_->leave();
   transport_->stop();

@@ -152,7 +152,8 @@ void Driver::finish(ForwardOutcome outcome) {
 }
 
 void Driver::finish(BackwardOutcome outcome) {
-  spdlog::debug("applied id={}", to_string(outcome.id));
+  if (spdlog::should_log(spdlog::level::debug))
+    spdlog::debug("applied id={}", to_string(outcome.id));  // before anybody can know of it
   swarm::Payload gradient;
   if (outcome.gradient) gradient = payloads_.add(std::move(*outcome.gradient));
   handle(swarm::BackwardDone{outcome.id, gradient});

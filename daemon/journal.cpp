@@ -230,9 +230,12 @@ Journal::Event Journal::on(const swarm::Repeated& report) {
 Journal::Event Journal::on(const swarm::PathReported& report) {
   static constexpr const char* kKinds[] = {"mended",  "suspended",   "resumed",
                                            "adopted", "handed back", "written off"};
-  spdlog::info("path id={} change={} stage={} reason={}", to_string(report.id),
-               in_quotes(kKinds[static_cast<std::size_t>(report.kind)]), report.stage.value(),
-               in_quotes(report.reason));
+  // A node that leaves is news for each micro-batch that it held: `status` sums it up.
+  const bool is_rare = report.kind == swarm::PathReported::Kind::kWrittenOff;
+  spdlog::log(is_rare ? spdlog::level::warn : spdlog::level::debug,
+              "path id={} change={} stage={} reason={}", to_string(report.id),
+              in_quotes(kKinds[static_cast<std::size_t>(report.kind)]), report.stage.value(),
+              in_quotes(report.reason));
   return std::nullopt;
 }
 

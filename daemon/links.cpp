@@ -228,7 +228,6 @@ Links::PeerState* Links::welcome(const StreamPtr& stream, const Hello& hello) {
     return nullptr;
   }
   if (known == nullptr) known = &state_of_member(stream->peer(), {});
-  if (!known->is_pinned) known->address.stage = hello.stage;
   return known;
 }
 
@@ -280,6 +279,9 @@ void Links::establish(PeerState& peer, const StreamPtr& stream, const Hello& hel
     closing_.push_back({peer.dial, now});
     std::exchange(peer.dial, nullptr)->abandon();
   }
+  if (old) tell_link_down(peer, kReplaced, false);  // of what it was
+  if (is_stopped_) return;
+  if (!peer.is_pinned) peer.address.stage = hello.stage;
   peer.address.was_dialled = stream->is_dialled();
   peer.address.instance = hello.instance;
   peer.linked_at = peer.heard_at = peer.pinged_at = now;
@@ -287,7 +289,6 @@ void Links::establish(PeerState& peer, const StreamPtr& stream, const Hello& hel
   peer.codec = agree_on_codec(options_.codec, own_hello(), hello);
   peer.last_error.clear();
   stream->ping();
-  if (old) tell_link_down(peer, kReplaced, false);
   if (!is_stopped_ && callbacks_.on_link_up) callbacks_.on_link_up(peer.address);
 }
 

@@ -3,6 +3,7 @@
 #include <openssl/sha.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <limits>
 
@@ -161,11 +162,21 @@ swarm::Options to_core_options(const config::SwarmConfig& swarm, const NodeId& s
           .eval_on_resume = eval_batches > 0};
 }
 
+std::uint64_t most_checkpoint_bytes(const config::ModelConfig& model) {
+  constexpr std::uint64_t kOfAParameter = 16;  // of fp32: a weight, two moments, and as much again
+  constexpr std::uint64_t kRoom = 64ULL << 20;
+  const std::uint64_t width = model.width;
+  const std::uint64_t block = 12 * width * width + 13 * width;
+  const std::uint64_t ends = (2ULL * model.vocabulary + model.context + 2) * width;
+  return kOfAParameter * (block * model.blocks + ends) + kRoom;
+}
+
 void make_replica(swarm::Options& options, const config::SwarmConfig& swarm,
                   std::uint64_t instance) {
   options.has_replicas = true;
   options.instance = instance;
   options.average_every = swarm.method.average_every;
+  options.average_rounds = static_cast<std::uint32_t>(std::ceil(1 / swarm.method.average_share));
   // Several heads fill a stage, and one replica stands in for others that are gone.
   constexpr std::uint32_t kHeads = 4;
   options.most_in_flight =

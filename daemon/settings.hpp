@@ -30,6 +30,8 @@ stage::StageOptions to_stage_options(const config::SwarmConfig& swarm,
                                      const config::NodeConfig& node, const stage::Slice& slice);
 
 /// `eval_batches`: of the whole validation split, known at the head.
+/// No stage of the model has a longer one: weights and moments of all of it, with room to spare.
+std::uint64_t most_checkpoint_bytes(const config::ModelConfig& model);
 /// In a swarm whose nodes come and go this node is one of the replicas of its stage.
 void make_replica(swarm::Options& options, const config::SwarmConfig& swarm,
                   std::uint64_t instance);

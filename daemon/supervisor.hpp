@@ -15,6 +15,8 @@ class Supervisor {
   /// Half of what the unit's WatchdogSec asks for; absent where it asks for nothing.
   std::optional<Duration> watchdog_interval() const { return watchdog_interval_; }
   void feed_watchdog() const;
+  /// Nobody feeds the watchdog for so long: the stage is made anew. Feeding again ends it.
+  void rest_watchdog(Duration at_most) const;
   /// The start takes longer: peers or the stage are not there yet.
   void extend_start(Duration by) const;
   void ready();

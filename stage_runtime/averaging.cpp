@@ -15,6 +15,9 @@
 namespace brigade::stage {
 namespace {
 
+// What one message may hold, with room to spare: 256 MiB in fp32.
+constexpr std::uint32_t kMostBlocks = 65'536;
+
 /// Calls `body(offset in the buffer, offset in the values, elements)` for each block.
 template <class Body>
 void for_each_block(std::size_t buffer_size, std::span<const std::uint32_t> blocks,
@@ -48,7 +51,7 @@ RoundBlocks::RoundBlocks(std::uint64_t seed, std::uint32_t stage, std::size_t el
       blocks_(static_cast<std::uint32_t>((elements + kShareWidth - 1) / kShareWidth)) {
   BRIGADE_CHECK(elements > 0 && share > 0 && share <= 1);
   const auto wanted = static_cast<std::uint32_t>(std::lround(share * blocks_));
-  const std::uint32_t at_least_one = std::max<std::uint32_t>(wanted, 1);
+  const std::uint32_t at_least_one = std::clamp<std::uint32_t>(wanted, 1, kMostBlocks);
   rounds_ = (blocks_ + at_least_one - 1) / at_least_one;
   // Spread evenly over the rounds, so that little of the last one is a repeat.
   of_a_round_ = (blocks_ + rounds_ - 1) / rounds_;

@@ -67,7 +67,8 @@ Action Averager::begin_share(const View& view) {
   exchange_.state = State::kSharing;
   exchange_.in_weights = view.in_weights;
   const std::uint64_t learned = view.in_weights - averaged_then_;
-  exchange_.mine.weight = has_blended_ ? static_cast<double>(learned + 1) : 0;
+  exchange_.mine.weight =
+      blended_ >= shared_.options.average_rounds ? static_cast<double>(learned + 1) : 0;
   exchange_.mine.position = shared_.stage_position.estimate();
   return RunShare{exchange_.round};
 }
@@ -118,7 +119,7 @@ void Averager::on(const Blended& answer) {
   }
   shared_.stage_position.on_averaged(exchange_.mine.position, merged_position());
   averaged_then_ = exchange_.in_weights;
-  has_blended_ = true;
+  ++blended_;
   is_put_off_ = false;
   patience_ = 0;
   ++averaged_;

@@ -14,8 +14,9 @@
 //   time, goes out of contact or comes back as another instance ends it; what it says of it later
 //   is let go.
 // - Values count by how many micro-batches they learned since the sender's last exchange, plus one:
-//   both blend towards the same mean. A node that has restored counts nothing until its first
-//   blend: it takes over what the other has. Where neither counts, values count by positions.
+//   both blend towards the same mean. A node that has restored counts nothing for its first
+//   `average_rounds` blends, about what names all of its weights once: it takes over what others
+//   have. Where neither counts, values count by positions.
 // - After it both go on from the mean of their positions (stage_position.hpp), or from the one that
 //   counts.
 //
@@ -100,8 +101,8 @@ class Averager {
   const PeerBook& peers_;
   Random random_;
   Exchange exchange_;
-  bool is_share_orphaned_ = false;  // the engine takes one that nobody waits for any more
-  bool has_blended_ = false;
+  bool is_share_orphaned_ = false;   // the engine takes one that nobody waits for any more
+  std::uint64_t blended_ = 0;        // since this start
   std::uint64_t averaged_then_ = 0;  // own micro-batches in the weights at the last exchange
   std::uint64_t round_;
   std::optional<std::uint64_t> ask_at_;  // own updates; none until restored

@@ -1,6 +1,7 @@
 #include "swarm/ledger.hpp"
 
 #include <algorithm>
+#include <set>
 #include <string>
 
 #include "base/check.hpp"
@@ -84,10 +85,23 @@ void Ledger::move(Slot slot, Life to) {
   entry.life = to;
   ++count(entry);
   if (entry.is_train() && to == Life::kApplied) {
-    account(entry.id.head).insert(entry.id.sequence);
+    note_applied(entry.id);
     ++applied_;
   }
   check_conserved();
+}
+
+void Ledger::note_applied(const MicrobatchId& id) {
+  AppliedSet& set = account(id.head);
+  if (!set.has_room_for(id.sequence)) {  // its account was given up for others' and begins anew
+    Sequence lowest = id.sequence;
+    for (const Entry& entry : entries_) {
+      if (entry.is_open && entry.is_train() && entry.id.head == id.head)
+        lowest = std::min(lowest, entry.id.sequence);
+    }
+    set.settle_below(lowest);
+  }
+  if (set.has_room_for(id.sequence) && !set.contains(id.sequence)) set.insert(id.sequence);
 }
 
 void Ledger::forget(Slot slot) {
@@ -143,12 +157,26 @@ const AppliedSet& Ledger::applied(HeadIndex head) const {
 
 AppliedSet& Ledger::account(HeadIndex head) {
   for (HeadAccount& known : heads_) {
-    if (known.head == head) return known.applied;
+    if (known.head != head) continue;
+    known.used = ++uses_;
+    return known.applied;
   }
-  // Only replicas get there, whose heads are as many as starts of head nodes: the one that was met
-  // first is long gone.
-  if (heads_.size() >= limits::kMaxHeadsInSwarm) heads_.erase(heads_.begin());
-  return heads_.emplace_back(HeadAccount{head, AppliedSet(most_ahead_)}).applied;
+  // Only replicas get there, whose heads are as many as starts of head nodes.
+  if (heads_.size() >= limits::kMaxHeadsInSwarm) give_up_account();
+  return heads_.emplace_back(HeadAccount{head, AppliedSet(most_ahead_), ++uses_}).applied;
+}
+
+/// The one that was used least lately; not of a head of which something is here.
+void Ledger::give_up_account() {
+  std::set<HeadIndex> open;
+  for (const Entry& entry : entries_)
+    if (entry.is_open && entry.is_train()) open.insert(entry.id.head);
+  auto oldest = heads_.end();
+  for (auto known = heads_.begin(); known != heads_.end(); ++known) {
+    const bool is_older = oldest == heads_.end() || known->used < oldest->used;
+    if (!open.contains(known->head) && is_older) oldest = known;
+  }
+  if (oldest != heads_.end()) heads_.erase(oldest);
 }
 
 std::vector<Sequence> Ledger::applied_from(Sequence first) const {

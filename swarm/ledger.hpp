@@ -113,9 +113,12 @@ class Ledger {
   struct HeadAccount {
     HeadIndex head;
     AppliedSet applied;
+    std::uint64_t used = 0;  // counted
   };
   const AppliedSet& applied(HeadIndex head) const;
   AppliedSet& account(HeadIndex head);
+  void give_up_account();
+  void note_applied(const MicrobatchId& id);
   std::uint32_t& count(const Entry& entry);
   std::uint32_t in_flight() const;
   void free_slot(Slot slot);
@@ -127,6 +130,7 @@ class Ledger {
   boost::unordered_flat_map<MicrobatchId, Slot, std::hash<MicrobatchId>> index_;
   std::vector<HeadAccount> heads_;                            // few: searched in order
   std::array<std::array<std::uint32_t, kLives>, 2> lives_{};  // by kind and life: open entries
+  std::uint64_t uses_ = 0;
   std::uint64_t drawn_ = 0;
   std::uint64_t applied_ = 0;
   std::uint64_t handed_back_ = 0;

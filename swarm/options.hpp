@@ -72,9 +72,10 @@ struct Options {
   // Replicas: a swarm whose nodes come and go (docs/architecture.md). kAsync, without lock-step;
   // `steps` and `checkpoint_every` count what all replicas of a stage apply together.
   bool has_replicas = false;
-  std::uint64_t instance = 0;       // of this start, random; also the head's index
-  Epoch epoch{1};                   // of the whole run
-  std::uint32_t average_every = 0;  // own updates between exchanges with a replica; 0: none
+  std::uint64_t instance = 0;        // of this start, random; also the head's index
+  Epoch epoch{1};                    // of the whole run
+  std::uint32_t average_rounds = 1;  // that name all weights once
+  std::uint32_t average_every = 0;   // own updates between exchanges with a replica; 0: none
   std::uint32_t most_in_flight = limits::kMaxInFlight;  // at this node: what its memory holds
   Duration forget_after =
       std::chrono::seconds{120};  // without contact, an uncertain fate is certain

@@ -66,8 +66,16 @@ void PeerBook::on_heard(TimePoint now, const NodeId& from) {
   set_live(found->second, found->second.is_linked && !is_gone(found->second.holder));
 }
 
+bool PeerBook::hears(std::uint64_t instance) const {
+  return std::ranges::any_of(peers_, [instance](const auto& entry) {
+    return entry.second.is_live && entry.second.holder.instance == instance;
+  });
+}
+
 void PeerBook::on_beacon(TimePoint now, const NodeId& from, const NodeBeacon& beacon) {
-  for (const std::uint64_t instance : beacon.gone) lose(now, instance);
+  // What is heard here is not gone, whatever others say; should it be, they will say it again.
+  for (const std::uint64_t instance : beacon.gone)
+    if (!hears(instance)) lose(now, instance);
   const auto found = peers_.find(from);
   if (found == peers_.end()) return;
   Peer& peer = found->second;

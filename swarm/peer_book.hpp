@@ -57,6 +57,7 @@ class PeerBook {
   void on_time(TimePoint now);
 
   bool is_live(const Holder& holder) const;
+  bool hears(std::uint64_t instance) const;  // a live peer is this one
   bool is_gone(const Holder& holder) const { return gone_.contains(holder.instance); }
   /// Not heard for so long that it may be treated as gone, see the lease.
   bool is_forgotten(TimePoint now, const Holder& holder);

@@ -436,6 +436,10 @@ void Relay::drop_abandoned() {
 }
 
 void Relay::note_floor(TimePoint now, HeadIndex head, Sequence floor) {
+  if (floors_.size() >= limits::kMaxHeadsInSwarm && !floors_.contains(head)) {
+    floors_.erase(
+        std::ranges::min_element(floors_, {}, [](const auto& one) { return one.second.at; }));
+  }
   const auto [known, is_new] = floors_.try_emplace(head, HeardFloor{floor, now});
   if (is_new) return settle_floor(head, floor);
   known->second.floor = std::max(known->second.floor, floor);
@@ -444,10 +448,6 @@ void Relay::note_floor(TimePoint now, HeadIndex head, Sequence floor) {
 
 void Relay::settle_floors() {
   for (const auto& [head, heard] : floors_) settle_floor(head, heard.floor);
-  if (floors_.size() <= limits::kMaxHeadsInSwarm) return;
-  const auto oldest = std::min_element(floors_.begin(), floors_.end(),
-                                       [](auto& a, auto& b) { return a.second.at < b.second.at; });
-  floors_.erase(oldest);
 }
 
 void Relay::settle_floor(HeadIndex head, Sequence floor) {

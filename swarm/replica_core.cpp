@@ -130,6 +130,9 @@ class ReplicaCore : public Core {
     const PeerBook::Peer* peer = peers_.find(from);
     if (peer == nullptr || peer->stage.next() != shared_.options.stage) return;
     for (const NodeBeacon::Floor& floor : beacon.floors) {  // down the line alone: old news ends
+      // A head that is heard here speaks for itself.
+      const bool is_own = floor.head.value() == peer->holder.instance;
+      if (!is_own && peers_.hears(floor.head.value())) continue;
       relay_.note_floor(now, floor.head, floor.sequence);
     }
   }

@@ -40,10 +40,6 @@ void Beginning::again() {
   });
 }
 
-bool Beginning::is_out_of_patience() const {
-  return core_now() - started_at_ > kPatience;
-}
-
 std::optional<swarm::CheckpointId> Beginning::newest_own() const {
   std::optional<swarm::CheckpointId> newest;
   for (const HeldCheckpoint& one : setup_.own()) {
@@ -62,15 +58,10 @@ void Beginning::look() {
   const bool had_met = std::exchange(has_met_, state.has_met);
   if (!(had_met && state.has_met) && core_now() - started_at_ < kAlone) return;
   const std::vector<Donor> askable = find_ways(state.donors, open_way_);
-  if (state.lives && askable.empty() && !is_out_of_patience()) {
-    waiting_for_ = "a node with the weights of this stage that can be reached";
-    return;
-  }
   timer_.cancel();  // their answers come first
   asio::post(thread_, [this, askable, state] {
-    auto offered = ask_what_they_have(askable, setup_.stage, setup_.identity);
-    asio::post(core_, [this, state, offered = std::move(offered)]() mutable {
-      std::erase_if(offered, [&](const Offered& one) { return spoilt_.contains(one.checkpoint); });
+    auto offered = ask_what_they_have(askable, setup_.stage, setup_.identity, setup_.most_bytes);
+    asio::post(core_, [this, state, offered = std::move(offered)] {
       if (!is_stopped_) choose(offered, state);
     });
   });
@@ -78,20 +69,35 @@ void Beginning::look() {
 
 void Beginning::choose(const std::vector<Offered>& offered, const StateInSwarm& state) {
   const auto own = newest_own();
-  const bool is_newer =
-      !offered.empty() && (!own || own->position < offered.front().checkpoint.position);
-  if (is_newer && !is_out_of_patience()) return copy(offered.front());
+  for (const Offered& one : offered) {  // the newest first
+    const bool is_newer = !own || own->position < one.checkpoint.position;
+    const bool is_bad =
+        spoilt_.contains(one.checkpoint) || bad_.contains({one.donor.node, one.checkpoint});
+    if (is_newer && !is_bad) return copy(one);
+  }
   again();
+  if (!offered.empty() || !state.lives) stuck_since_.reset();
+  // Others have trained on, and none of them can be asked now.
+  if (offered.empty() && state.lives) {
+    if (!stuck_since_) stuck_since_ = core_now();
+    waiting_for_ = "a node with the weights of this stage that can be reached";
+    if (core_now() - *stuck_since_ < kPatience) return;
+  }
   if (own) return begin_with(*own);
-  // Where the stage lives, averaging brings this node to where the others are.
-  if (!state.has_trained || (state.lives && is_out_of_patience())) return begin_with({});
-  waiting_for_ = "a node that has the weights of this stage: nobody who is here has them";
+  if (!state.has_trained && offered.empty()) return begin_with({});
+  waiting_for_ = "a node that has the weights of this stage: nobody who is here gives them";
 }
 
 void Beginning::begin_with(const swarm::CheckpointId& checkpoint) {
   waiting_for_.clear();
   begun_with_ = checkpoint;
   setup_.start_from(checkpoint);
+}
+
+void Beginning::note_bad(const Offered& offered) {
+  constexpr std::size_t kMost = 1024;
+  if (bad_.size() == kMost) bad_.clear();
+  bad_.emplace(offered.donor.node, offered.checkpoint);
 }
 
 void Beginning::copy(const Offered& offered) {
@@ -105,15 +111,17 @@ void Beginning::copy(const Offered& offered) {
                                   offered.checkpoint.epoch.value());
   asio::post(thread_, [this, offered, file] {
     const auto fetched = fetch(offered, setup_.stage, file, is_stopped_);
-    asio::post(core_, [this, id = offered.checkpoint, fetched, file] {
+    asio::post(core_, [this, offered, fetched, file] {
       if (is_stopped_) return;
       if (fetched.has_error()) {
         spdlog::info("the weights can't be copied now: {}", fetched.error().message);
+        if (fetched.error().code == ErrorCode::kProtocol) note_bad(offered);
         return again();
       }
-      setup_.take_in(id, file, [this, id](bool is_sound) {
+      setup_.take_in(offered.checkpoint, file, [this, offered](bool is_sound) {
         again();
-        if (is_sound && setup_.is_waiting()) begin_with(id);
+        if (!is_sound) return note_bad(offered);
+        if (setup_.is_waiting()) begin_with(offered.checkpoint);
       });
     });
   });

@@ -8,7 +8,8 @@
 // - Else this node begins with its own newest. Has it none, and nobody in the swarm has trained:
 //   with the seeded initialisation. Else the stage is lost for now: it waits for one that has it.
 // - Who meets nobody for kAlone takes itself for the first to come back.
-// - Donors that can't be dialled, or that fail, are waited for until kPatience is over.
+// - A stage that others host is never begun anew: its nodes are waited for. Who has a checkpoint of
+//   its own and can't reach them goes on from that one after kPatience.
 // Threading: core strand; a thread of its own for questions and files, so that a copy of hours
 // holds nobody up.
 #pragma once
@@ -35,6 +36,7 @@ struct BeginningSetup {
   Identity identity;
   StageIndex stage;
   std::filesystem::path folder;  // of this node's checkpoints
+  std::uint64_t most_bytes = 0;  // of a checkpoint
   std::function<std::vector<HeldCheckpoint>()> own;
   /// Checks the file, makes it this node's and calls back.
   std::function<void(const swarm::CheckpointId&, const std::filesystem::path&,
@@ -73,7 +75,7 @@ class Beginning {
   void choose(const std::vector<Offered>& offered, const StateInSwarm& state);
   void copy(const Offered& offered);
   void begin_with(const swarm::CheckpointId& checkpoint);
-  bool is_out_of_patience() const;
+  void note_bad(const Offered& offered);
   std::optional<swarm::CheckpointId> newest_own() const;
 
   boost::asio::io_context& core_;
@@ -84,7 +86,9 @@ class Beginning {
   TimePoint started_at_;
   bool has_met_ = false;  // at the last look
   std::optional<swarm::CheckpointId> begun_with_;
-  std::set<swarm::CheckpointId> spoilt_;  // could not be restored
+  std::set<swarm::CheckpointId> spoilt_;                  // could not be restored
+  std::set<std::pair<NodeId, swarm::CheckpointId>> bad_;  // offered, and not what was offered
+  std::optional<TimePoint> stuck_since_;
   std::string waiting_for_;
   std::atomic<bool> is_stopped_{false};  // the thread looks between two pieces
   boost::asio::thread_pool thread_{1};

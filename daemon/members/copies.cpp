@@ -26,14 +26,14 @@ namespace {
 
 constexpr std::chrono::milliseconds kAnswerLimit{5'000};  // a stop waits for one
 constexpr std::uint32_t kPieceBytes = 1024 * 1024;
-constexpr std::uint64_t kMaxCheckpointBytes = 1ULL << 40;
 constexpr int kMaxFiles = 64;
 
 swarm::CheckpointId to_id(std::uint32_t epoch, std::uint64_t position) {
   return {Epoch(epoch), position};
 }
 
-std::optional<Offered> ask_one(const Donor& donor, StageIndex stage, const Identity& identity) {
+std::optional<Offered> ask_one(const Donor& donor, StageIndex stage, const Identity& identity,
+                               std::uint64_t most_bytes) {
   wire::CheckpointsRequest request;
   request.set_stage(stage.value());
   const auto asker = std::make_shared<Asker>(donor.address, identity, donor.node);
@@ -45,11 +45,22 @@ std::optional<Offered> ask_one(const Donor& donor, StageIndex stage, const Ident
   for (const auto& file : reply.files()) {
     const bool is_sane = file.epoch() <= limits::kMaxEpoch &&
                          file.position() <= limits::kMaxPosition && file.bytes() > 0 &&
-                         file.bytes() <= kMaxCheckpointBytes;
+                         file.bytes() <= most_bytes;
     if (is_sane && (!newest || newest->checkpoint.position < file.position()))
       newest = Offered{donor, asker, to_id(file.epoch(), file.position()), file.bytes()};
   }
   return newest;
+}
+
+/// A node may be busy for a moment.
+Result<std::string> ask_patiently(Asker& asker, const wire::PieceRequest& request) {
+  constexpr int kTries = 3;
+  Result<std::string> piece = make_error(ErrorCode::kUnavailable, "not asked yet");
+  for (int i = 0; i < kTries; ++i) {
+    piece = asker.ask(Asks::kPiece, request.SerializeAsString(), kAnswerLimit);
+    if (piece.has_value() || piece.error().code != ErrorCode::kUnavailable) break;
+  }
+  return piece;
 }
 
 /// Waits as long as `done` bytes should have taken.
@@ -82,11 +93,11 @@ std::vector<Donor> find_ways(const std::vector<Donor>& donors, const OpenWay& op
 }
 
 std::vector<Offered> ask_what_they_have(const std::vector<Donor>& donors, StageIndex stage,
-                                        const Identity& identity) {
+                                        const Identity& identity, std::uint64_t most_bytes) {
   std::vector<std::future<std::optional<Offered>>> asked;
   for (const Donor& donor : donors)
-    asked.push_back(std::async(std::launch::async, [&donor, stage, &identity] {
-      return ask_one(donor, stage, identity);
+    asked.push_back(std::async(std::launch::async, [&donor, stage, &identity, most_bytes] {
+      return ask_one(donor, stage, identity, most_bytes);
     }));
   std::vector<Offered> offered;
   for (auto& one : asked)
@@ -109,9 +120,8 @@ Result<> fetch(const Offered& offered, StageIndex stage, const fs::path& file,
     request.set_offset(offset);
     request.set_bytes(
         static_cast<std::uint32_t>(std::min<std::uint64_t>(kPieceBytes, offered.bytes - offset)));
-    BRIGADE_ASSIGN(const std::string piece,
-                   offered.asker->ask(Asks::kPiece, request.SerializeAsString(), kAnswerLimit));
-    if (piece.empty() || piece.size() > request.bytes())
+    BRIGADE_ASSIGN(const std::string piece, ask_patiently(*offered.asker, request));
+    if (piece.size() != request.bytes())
       return make_error(ErrorCode::kProtocol, "it gave another piece than the one asked for");
     BRIGADE_TRY(out.write(piece));
     offset += piece.size();

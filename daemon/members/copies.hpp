@@ -49,10 +49,11 @@ struct Offered {
   std::uint64_t bytes = 0;
 };
 
-/// The newest that each has of the stage, the newest of all first; who does not answer is left out.
+/// The newest that each has of the stage, the newest of all first; who does not answer is left out,
+/// and what is larger than any such file can be.
 /// Blocks for seconds: all are asked at once.
 std::vector<Offered> ask_what_they_have(const std::vector<Donor>& donors, StageIndex stage,
-                                        const Identity& identity);
+                                        const Identity& identity, std::uint64_t most_bytes);
 
 /// Into `file`, durable when it returns, over the connection of the offer. At most so many bytes a
 /// second, 0: any number; ends early when `is_stopped`. Blocks.

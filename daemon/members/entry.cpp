@@ -200,21 +200,31 @@ fs::path keeps_folder(const fs::path& state_dir) {
   return state_dir / "keeps";
 }
 
+namespace {
+
+// Whatever can't be renamed stays behind, where nobody takes it for what it is not.
+void move_all(const fs::path& source, const fs::path& target) {
+  std::error_code failure;
+  fs::create_directories(target, failure);
+  std::vector<fs::path> files;
+  for (fs::directory_iterator one(source, failure), end; !failure && one != end;
+       one.increment(failure))
+    files.push_back(one->path());
+  for (const fs::path& file : files) fs::rename(file, target / file.filename(), failure);
+}
+
+}  // namespace
+
 Result<> change_stage(const config::NodeConfig& node, std::uint32_t from, std::uint32_t to) {
-  const fs::path checkpoints = node.state_dir / "checkpoints";
-  const auto folder_of = [&](std::uint32_t stage) {
-    return Keeper::folder_of(keeps_folder(node.state_dir), StageIndex(stage));
-  };
-  const auto move_all = [](const fs::path& source, const fs::path& target) {
-    std::error_code failure;
-    fs::create_directories(target, failure);
-    for (const auto& file : fs::directory_iterator(source, failure))
-      fs::rename(file.path(), target / file.path().filename(), failure);
-  };
-  // Whatever can't be renamed stays behind, where nobody takes it for what it is not.
-  move_all(checkpoints, folder_of(from));
-  move_all(folder_of(to), checkpoints);
-  return write_file_atomically(stage_file(node), fmt::format("{}\n", to));
+  BRIGADE_TRY(write_file_atomically(stage_file(node), fmt::format("{}\n", to)));
+  move_all(node.state_dir / "checkpoints",
+           Keeper::folder_of(keeps_folder(node.state_dir), StageIndex(from)));
+  return {};
+}
+
+void own_what_was_kept(const config::NodeConfig& node, std::uint32_t stage) {
+  move_all(Keeper::folder_of(keeps_folder(node.state_dir), StageIndex(stage)),
+           node.state_dir / "checkpoints");
 }
 
 Result<Entry> enter_swarm(const config::NodeConfig& node, const Identity& identity,

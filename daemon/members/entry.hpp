@@ -43,9 +43,10 @@ using TellEntry = std::function<void(const std::string& line)>;
 Result<Entry> enter_swarm(const config::NodeConfig& node, const Identity& identity,
                           const TellEntry& tell);
 
-/// For the next start: this node hosts `to`. What it has of `from` is kept for others (keeper.hpp),
-/// what it kept of `to` is its own.
+/// For the next start: this node hosts `to`. What it has of `from` is kept for others (keeper.hpp).
 Result<> change_stage(const config::NodeConfig& node, std::uint32_t from, std::uint32_t to);
+/// What this node kept of a stage for others is its own now: it hosts the stage.
+void own_what_was_kept(const config::NodeConfig& node, std::uint32_t stage);
 
 /// Where copies of other stages are kept.
 std::filesystem::path keeps_folder(const std::filesystem::path& state_dir);

@@ -36,6 +36,15 @@ std::optional<StageIndex> stage_of(const fs::path& folder) {
   return StageIndex(static_cast<std::uint32_t>(std::stoul(number)));
 }
 
+std::vector<fs::path> entries_of(const fs::path& folder) {
+  std::vector<fs::path> entries;
+  std::error_code failure;
+  for (fs::directory_iterator one(folder, failure), end; !failure && one != end;
+       one.increment(failure))
+    entries.push_back(one->path());
+  return entries;
+}
+
 }  // namespace
 
 std::uint64_t Keeper::rank_of(const NodeId& node, StageIndex stage) {
@@ -71,22 +80,23 @@ fs::path Keeper::folder_of(const fs::path& keeps, StageIndex stage) {
   return keeps / fmt::format("{}{}", kPrefix, stage.value());
 }
 
-/// What was kept before this start; what is not sound goes.
+/// What was kept before this start; what is damaged goes.
 void Keeper::scan() {
   asio::post(thread_, [this] {
-    std::error_code failure;
-    for (const auto& entry : fs::directory_iterator(setup_.folder, failure)) {
-      const auto stage = stage_of(entry.path());
+    for (const fs::path& folder : entries_of(setup_.folder)) {
+      const auto stage = stage_of(folder);
       if (!stage) continue;
-      for (const auto& file : fs::directory_iterator(entry.path(), failure)) {
-        const auto checkpoint = setup_.verify(*stage, file.path());
-        if (checkpoint.has_error()) {
-          fs::remove(file.path(), failure);
-          continue;
+      for (const fs::path& file : entries_of(folder)) {
+        if (is_stopped_) return;
+        const auto checkpoint = setup_.verify(*stage, file);
+        if (checkpoint.has_value()) {
+          asio::post(core_, [this, stage = *stage, taken = HeldCheckpoint{*checkpoint, file}] {
+            note(stage, taken);
+          });
+        } else if (checkpoint.error().code == ErrorCode::kCorrupt) {
+          std::error_code ignored;
+          fs::remove(file, ignored);
         }
-        asio::post(core_, [this, stage = *stage, taken = HeldCheckpoint{*checkpoint, file.path()}] {
-          note(stage, taken);
-        });
       }
     }
     asio::post(core_, [this] { again(); });
@@ -146,7 +156,7 @@ void Keeper::copy(StageIndex stage, const std::vector<Donor>& donors) {
   const std::uint64_t beyond = kept == kept_.end() ? 0 : kept->second.newest.checkpoint.position;
   asio::post(thread_, [this, stage, donors, beyond] {
     const auto work = [&]() -> Result<std::optional<HeldCheckpoint>> {
-      const auto offered = ask_what_they_have(donors, stage, setup_.identity);
+      const auto offered = ask_what_they_have(donors, stage, setup_.identity, setup_.most_bytes);
       if (offered.empty() || offered.front().checkpoint.position <= beyond)
         return std::optional<HeldCheckpoint>();
       const fs::path folder = folder_of(setup_.folder, stage);

@@ -11,7 +11,8 @@
 // - Every kLook the replicas of one of these stages are asked what they have. A newer one is copied
 // at
 //   kBytesASecond at most, verified, and takes the place of the older one.
-// - What this node is no longer chosen to keep goes after kLetGo.
+// - What this node is no longer chosen to keep goes after kLetGo, but never while nobody alive has
+//   the stage.
 // Threading: core strand; a thread of its own for questions and files.
 #pragma once
 
@@ -35,6 +36,7 @@ namespace brigade::daemon {
 struct KeeperSetup {
   Identity identity;
   std::filesystem::path folder;
+  std::uint64_t most_bytes = 0;  // of a checkpoint
   /// Which checkpoint of that stage the file is, if it is a sound one. Blocks.
   std::function<Result<swarm::CheckpointId>(StageIndex, const std::filesystem::path&)> verify;
 };
@@ -54,7 +56,8 @@ class Keeper {
       : core_(core), setup_(std::move(setup)), timer_(core) {}
   ~Keeper();
 
-  /// `wanted`: the stages that this node keeps now, and who has their state.
+  /// `wanted`: the stages that this node keeps now, and who has their state. What is dead it keeps
+  /// whether it is chosen or not.
   void start(std::function<std::map<StageIndex, std::vector<Donor>>()> wanted, OpenWay open_way);
   void stop();
   std::vector<HeldCheckpoint> held(StageIndex stage) const;

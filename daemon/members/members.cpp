@@ -25,6 +25,7 @@ namespace {
 constexpr Duration kBookEvery = seconds{30};
 constexpr Duration kMeetEvery = seconds{1};
 constexpr Duration kKnockEvery = seconds{10};
+constexpr Duration kUnderway = std::chrono::minutes{2};  // who moves is waited for
 constexpr Duration kTunnelLimit = seconds{20};
 constexpr std::size_t kEnoughDials = 3;  // that failed, of a neighbour that says to be reached
 
@@ -75,6 +76,7 @@ Members::Members(asio::io_context& core, Setup setup, std::function<void(const R
 
 Members::~Members() {
   asker_.join();
+  reader_.join();
 }
 
 TransportCallbacks Members::callbacks_around(TransportCallbacks training) {
@@ -168,6 +170,7 @@ void Members::leave() {
   reach_timer_.cancel();
   book_timer_.cancel();
   meet_timer_.cancel();
+  reader_.stop();
   asker_.stop();  // what waits there is refused by its end
 }
 
@@ -318,17 +321,26 @@ void Members::meet_neighbours() {
 /// Goes where a node is needed more; whoever moves says so before it leaves.
 void Members::keep_balance() {
   if (target_ || !setup_.may_move || !beginning_.waiting_for().empty()) return;
+  const TimePoint now = core_now();
   std::vector<Crew> crews(stages_);
   for (const MemberInfo& member : list()) {
     const membership::NodeRecord& record = *member.record;
-    const bool is_moving = record.doing == membership::Doing::kMoving;
-    if (is_moving && record.target.value() < stages_)
-      crews[record.target.value()].awaits_one = true;
-    if (record.doing == membership::Doing::kServing && record.stage)
-      (record.stays ? crews[record.stage->value()].fixed : crews[record.stage->value()].nodes)
-          .push_back(record.id);
+    if (record.doing == membership::Doing::kMoving)
+      underway_.try_emplace(record.id, Underway{record.target, now});
+    if (record.doing != membership::Doing::kServing || !record.stage) continue;
+    const auto arrived = underway_.find(record.id);
+    if (arrived != underway_.end() && arrived->second.to == *record.stage) underway_.erase(arrived);
+    Crew& crew = crews[record.stage->value()];
+    (record.stays ? crew.fixed : crew.nodes).push_back(record.id);
   }
-  const auto move = mover_.decide(core_now(), crews);
+  std::erase_if(underway_,
+                [now](const auto& entry) { return now - entry.second.since > kUnderway; });
+  for (const auto& [node, move] : underway_)
+    if (move.to.value() < stages_) crews[move.to.value()].awaits_one = true;
+  // Of far stages of a large swarm this node knows figures, not nodes.
+  for (std::uint32_t stage = 0; stage < stages_; ++stage)
+    crews[stage].nodes_told = membership_.summary(now, StageIndex(stage)).serving;
+  const auto move = mover_.decide(now, crews);
   if (!move) return;
   target_ = move->to;
   spdlog::info("moves from={} to={} reason=\"{}\"", stage_.value(), move->to.value(), move->reason);

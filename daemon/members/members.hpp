@@ -138,9 +138,10 @@ class Members {
   boost::asio::steady_timer book_timer_;
   boost::asio::steady_timer meet_timer_;
   boost::asio::thread_pool asker_{1};
-  std::size_t reaches_ = 0;           // being tried for others
-  std::uint16_t port_ = 0;            // that this node listens on; 0: none
-  std::optional<bool> is_reachable_;  // none: not known yet
+  boost::asio::thread_pool reader_{1};  // of the disk, for those who copy
+  std::size_t reaches_ = 0;             // being tried for others
+  std::uint16_t port_ = 0;              // that this node listens on; 0: none
+  std::optional<bool> is_reachable_;    // none: not known yet
 
   std::map<NodeId, PeerAddress> linked_;
   struct Relayed {
@@ -169,8 +170,13 @@ class Members {
   std::uint32_t stages_ = 1;
   Neighbours neighbours_;
   Mover mover_;
-  std::optional<StageIndex> target_;  // it moves there
-  std::set<NodeId> kept_;             // links with them are to be kept up
+  struct Underway {
+    StageIndex to;
+    TimePoint since;
+  };
+  std::map<NodeId, Underway> underway_;  // who has set out for another stage
+  std::optional<StageIndex> target_;     // it moves there
+  std::set<NodeId> kept_;                // links with them are to be kept up
   bool has_left_ = false;
 };
 

@@ -9,7 +9,7 @@ namespace brigade::daemon {
 namespace {
 
 std::size_t size_of(const Crew& crew) {
-  return crew.nodes.size() + crew.fixed.size();
+  return std::max(crew.nodes.size() + crew.fixed.size(), crew.nodes_told);
 }
 
 }  // namespace

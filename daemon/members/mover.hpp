@@ -21,9 +21,10 @@ namespace brigade::daemon {
 
 /// Who hosts a stage.
 struct Crew {
-  std::vector<NodeId> nodes;  // that may go elsewhere
-  std::vector<NodeId> fixed;  // whose owners chose this stage
-  bool awaits_one = false;    // somebody is on its way there
+  std::vector<NodeId> nodes;   // that may go elsewhere
+  std::vector<NodeId> fixed;   // whose owners chose this stage
+  std::size_t nodes_told = 0;  // as others sum it up, where the nodes are not known
+  bool awaits_one = false;     // somebody is on its way there
 };
 
 class Mover {

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <boost/asio/post.hpp>
 #include <chrono>
+#include <iterator>
 #include <utility>
 
 #include "base/host_port.hpp"
@@ -29,7 +30,8 @@ constexpr milliseconds kAskLimit{8'000};
 constexpr Duration kReachAgain = seconds{15};    // nobody could be asked, or nobody got through
 constexpr Duration kReachRecheck = minutes{10};  // a router may forget what it promised
 constexpr std::size_t kMostAnswers = 16;
-constexpr std::size_t kMostAsked = 4;  // for copies, at once
+constexpr std::size_t kMostAsked = 4;          // for copies, at once
+constexpr std::size_t kMostKeepersAsked = 16;  // of a stage without anybody
 
 }  // namespace
 
@@ -71,7 +73,7 @@ void Members::answer_member(const Question& question) {
     return question.answer(make_error(ErrorCode::kUnavailable, "ask again later"));
   ++answers_;
   auto held = *stage == stage_ ? setup_.beginning.own() : keeper_.held(*stage);
-  asio::post(asker_, [this, question, held = std::move(held)] {
+  asio::post(reader_, [this, question, held = std::move(held)] {
     if (question.kind == Asks::kCheckpoints) {
       question.answer(checkpoints_answer(held));
     } else {
@@ -125,10 +127,16 @@ std::map<StageIndex, std::vector<Donor>> Members::stages_to_keep() const {
     if (stage == stage_ || !neighbours_.trains_with(stage)) continue;
     const auto keepers = keepers_of(stage);
     const auto own = std::ranges::find(keepers, setup_.identity.id, &Donor::node);
-    if (own == keepers.end() || own - keepers.begin() >= std::ptrdiff_t{Keeper::kCopies}) continue;
-    auto& donors = wanted[stage];
-    donors = donors_of(stage);
+    const bool is_chosen =
+        own != keepers.end() && own - keepers.begin() < std::ptrdiff_t{Keeper::kCopies};
+    std::vector<Donor> donors = donors_of(stage);
+    if (!is_chosen && !donors.empty()) continue;
+    // Of a stage without anybody, from others that keep it.
+    if (donors.empty())
+      std::ranges::copy_if(keepers, std::back_inserter(donors),
+                           [this](const Donor& donor) { return donor.node != setup_.identity.id; });
     if (donors.size() > kMostAsked) donors.resize(kMostAsked);
+    wanted.emplace(stage, std::move(donors));
   }
   return wanted;
 }
@@ -145,7 +153,8 @@ StateInSwarm Members::state_in_swarm() const {
   if (state.donors.size() > kMostAsked) state.donors.resize(kMostAsked);
   // Who joined since may be before those that keep the copy.
   std::vector<Donor> keepers = keepers_of(stage_);
-  if (keepers.size() > 2 * Keeper::kCopies) keepers.resize(2 * Keeper::kCopies);
+  const std::size_t most = state.lives ? 2 * Keeper::kCopies : kMostKeepersAsked;
+  if (keepers.size() > most) keepers.resize(most);
   state.donors.insert(state.donors.end(), keepers.begin(), keepers.end());
   return state;
 }

@@ -69,6 +69,7 @@ struct Newcomer {
                       {.identity = {},
                        .stage = {},
                        .folder = {},
+                       .most_bytes = 1000,
                        .own = [this] { return own; },
                        .take_in = nullptr,
                        .start_from =

@@ -53,7 +53,8 @@ TEST_CASE("what was kept is there after a restart, the newest of it, if it is so
   put(folder / "other" / "e", "70");
   boost::asio::io_context core;
   const auto work = boost::asio::make_work_guard(core);
-  Keeper keeper(core, {.identity = {}, .folder = folder / "", .verify = &read_position});
+  Keeper keeper(
+      core, {.identity = {}, .folder = folder / "", .most_bytes = 1000, .verify = &read_position});
   keeper.start([] { return std::map<StageIndex, std::vector<Donor>>(); }, {});
   core.run_for(std::chrono::milliseconds{300});
   REQUIRE(keeper.held(StageIndex(2)).size() == 1);

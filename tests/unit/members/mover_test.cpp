@@ -57,6 +57,12 @@ TEST_CASE("nobody sets out for a stage that somebody is on its way to, nor to be
   CHECK(movers(headless, 1, minutes{10}).empty());
 }
 
+TEST_CASE("a stage whose nodes are not known, but told, has somebody") {
+  std::vector<Crew> crews{crew_of(10, 2), crew_of(20, 3), {}};
+  crews[2].nodes_told = 2;
+  CHECK(movers(crews, 1, minutes{10}).empty());
+}
+
 TEST_CASE("no stage gives its last node") {
   const std::vector<Crew> crews{crew_of(10, 1), crew_of(20, 1), {}};
   for (std::uint32_t stage = 0; stage < 2; ++stage)

@@ -48,6 +48,28 @@ TEST_CASE("what is forgotten was never drawn and may come again") {
   CHECK(ledger.open(train(0), {}) == slot);
 }
 
+TEST_CASE(
+    "news of many heads takes no account from one that has work here, nor ends one that had") {
+  Ledger ledger(limits::kMaxAppliedAheadReplicas);
+  constexpr std::uint64_t kFar = 1'000'000;
+  const auto hear_of_others = [&](std::uint32_t first) {
+    for (std::uint32_t head = first; head < first + 2 * limits::kMaxHeadsInSwarm; ++head)
+      ledger.settle_below(HeadIndex{head}, Sequence{5});
+  };
+  ledger.settle_below(HeadIndex{0}, Sequence{kFar});
+  const Slot first = ledger.open(train(kFar), {});
+  hear_of_others(1);
+  apply(ledger, first);
+  CHECK(ledger.watermark(HeadIndex{0}) == Sequence{kFar + 1});
+  ledger.close(first);
+  hear_of_others(10'000);  // nothing of it is here: its account may go
+  const Slot second = ledger.open(train(kFar + 1), {});
+  apply(ledger, second);
+  ledger.close(second);
+  CHECK(ledger.look_up(train(kFar + 1)).standing == Ledger::Standing::kApplied);
+  CHECK(ledger.counts().applied == 2);
+}
+
 TEST_CASE("evaluation batches are outside the account") {
   Ledger ledger;
   const Slot slot = ledger.open(eval(0), {});

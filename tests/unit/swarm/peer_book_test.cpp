@@ -46,6 +46,19 @@ TEST_CASE("a peer that is silent for a few beacons is not live, and is again whe
   CHECK(rig.book.is_live(rig.peer));
 }
 
+TEST_CASE("who is heard is not gone because another says so") {
+  Rig rig;
+  const Holder liar{test::node_id(8), 80};
+  CHECK(rig.book.on_up(rig.now, liar, StageIndex{1}));
+  NodeBeacon beacon;
+  beacon.gone = {rig.peer.instance};
+  rig.book.on_beacon(rig.now, liar.node, beacon);
+  CHECK_FALSE(rig.book.is_gone(rig.peer));
+  rig.pass(seconds{3}, /*hears=*/false);
+  rig.book.on_beacon(rig.now, liar.node, beacon);
+  CHECK(rig.book.is_gone(rig.peer));
+}
+
 TEST_CASE("another instance of a node makes the earlier one gone for certain, and beacons say so") {
   Rig rig;
   const Holder other{rig.peer.node, 71};
