@@ -284,6 +284,7 @@ TEST_CASE("the holder at stage 1 asks another head to adopt what a lost one drew
   const Holder heir{test::node_id(11), 110};
   rig.apply(0);
   rig.handle(LinkUp{heir.node, StageIndex{0}, heir.instance});
+  rig.handle(LinkDown{rig.head.node});
   NodeBeacon beacon;
   beacon.is_ready = true;
   beacon.gone = {rig.head.instance};
