@@ -39,6 +39,7 @@ struct Pass {
   std::string line;
   trust::Invite invite;
   std::string description;  // signed; empty: it will be asked for
+  fs::path owned;           // the swarm's folder; empty: it is not this machine's
 };
 
 /// The owner invites its own machine.
@@ -46,6 +47,7 @@ Result<Pass> pass_of_owner(const fs::path& folder) {
   BRIGADE_ASSIGN(const OwnedSwarm swarm, load_owned_swarm(folder));
   BRIGADE_ASSIGN(const config::SwarmConfig config, config_of(swarm.description, folder));
   Pass pass;
+  pass.owned = folder;
   pass.invite.origin = swarm.description.origin;
   BRIGADE_ASSIGN(pass.invite.id, trust::make_invite_id());
   pass.invite.swarm_name = config.name;
@@ -113,6 +115,8 @@ Exit join(JoinFlags flags) {
   if (!pass->description.empty()) {
     const auto kept = write_file_atomically(node->swarm, pass->description);
     if (!kept) return fail(Exit::kFailed, kept.error());
+    const auto linked = link_data(pass->owned, folder);
+    if (!linked) return fail(Exit::kFailed, linked.error());
   }
   fmt::print("swarm   {} ({})\n", pass->invite.swarm_name,
              trust::to_hex(trust::id_of(pass->invite.origin)).substr(0, 8));
@@ -154,6 +158,13 @@ void add_join(CLI::App& app, Chosen& chosen) {
                    "where others reach it for sure: a public address, a forwarded port (default: a "
                    "member finds out)")
       ->type_name("HOST:PORT")
+      ->check(CLI::Validator(check_address, ""));
+  command
+      ->add_option("--bootstrap", flags->settings.bootstrap,
+                   "a node of the DHT, to look for members whose addresses have changed: any node "
+                   "of any swarm; may be given again")
+      ->type_name("HOST:PORT")
+      ->allow_extra_args(false)
       ->check(CLI::Validator(check_address, ""));
   command->add_option("--device", flags->settings.device, "what computes: auto, cpu or cuda:N")
       ->type_name("DEVICE");

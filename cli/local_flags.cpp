@@ -43,6 +43,7 @@ std::string placeholder(const config::Option& option) {
     }
     std::string operator()(const config::WholeList&) const { return "A,B,.."; }
     std::string operator()(const config::Text&) const { return "TEXT"; }
+    std::string operator()(const config::TextList&) const { return "TEXT,.."; }
 
     static std::string with_word(std::string_view zero, std::string_view value) {
       return zero.empty() ? std::string(value) : fmt::format("{}|{}", zero, value);

@@ -54,6 +54,7 @@ void apply(const JoinSettings& settings, config::NodeConfig& node) {
   if (settings.device) node.device = *settings.device;
   if (settings.threads) node.threads = *settings.threads;
   if (settings.log) node.log = *settings.log;
+  if (!settings.bootstrap.empty()) node.discovery.bootstrap = settings.bootstrap;
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ struct JoinSettings {
   std::optional<std::string> device;
   std::optional<std::uint32_t> threads;
   std::optional<std::string> log;
+  std::vector<std::string> bootstrap;  // of the DHT; empty: what is there
 };
 
 /// Writes node.toml and the invite; a folder that was made before keeps everything else. kBadInput:

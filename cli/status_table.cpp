@@ -151,6 +151,8 @@ std::vector<std::string> status_table(std::span<const control::NodeStatus> nodes
     }
     if (node.members_size() == 0) continue;
     if (node.has_replica_status()) lines.push_back(account_line(node));
+    lines.push_back("discovery: " + node.discovery());
+    lines.push_back("port mapping: " + node.port_mapping());
     lines.emplace_back();
     for (std::string& line : member_table(node)) lines.push_back(std::move(line));
   }
@@ -210,6 +212,8 @@ Json status_json(const control::NodeStatus& node) {
   json["device"] = node.device();
   json["listen"] = node.listen();
   json["seconds"] = node.seconds();
+  json["discovery"] = node.discovery();
+  json["port_mapping"] = node.port_mapping();
   json["peers"] = Json::array();
   for (const auto& peer : node.peers()) json["peers"].push_back(peer_json(peer));
   json["replicas"] = replica_json(node);

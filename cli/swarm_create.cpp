@@ -5,6 +5,8 @@
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <tuple>
+#include <vector>
 
 #include "base/file.hpp"
 #include "base/limits.hpp"
@@ -13,6 +15,9 @@
 #include "cli/swarm_folder.hpp"
 #include "cli/wall_clock.hpp"
 #include "config/swarm_config.hpp"
+#include "stage_runtime/data/token_file.hpp"
+#include "trust/digest.hpp"
+#include "trust/token_files.hpp"
 
 namespace brigade::cli {
 
@@ -45,13 +50,44 @@ void warn_of_own_paths(const config::SwarmConfig& swarm) {
   }
 }
 
+/// The files that the swarm is to read, by their checksums, so that every node can be a head: who
+/// lacks them copies them. Everybody has them under the same names. None if one is not here;
+/// kCorrupt, kBadInput if it is not sound.
+Result<OwnedData> read_data(config::SwarmConfig& swarm, const std::filesystem::path& folder) {
+  OwnedData found;
+  config::DataConfig names;
+  for (const auto& [path, name, place] :
+       {std::tuple(&swarm.data.train, &names.train, trust::kTokenFiles[0]),
+        std::tuple(&swarm.data.validation, &names.validation, trust::kTokenFiles[1])}) {
+    if (path->empty()) continue;
+    const std::filesystem::path file = std::filesystem::absolute(folder / *path);
+    const auto digest = trust::sha256_of(file);
+    if (digest.has_error() && digest.error().code == ErrorCode::kNotFound) return OwnedData();
+    BRIGADE_TRY(digest);
+    BRIGADE_ASSIGN(const stage::TokenFile tokens, stage::TokenFile::open(file));
+    found.described.push_back({stage::to_json(tokens.manifest()), *digest});
+    found.files.push_back(file);
+    *name = place;
+  }
+  swarm.data = names;
+  return found;
+}
+
 Exit create(const SwarmCreateFlags& flags) {
-  const auto swarm = read_settled(flags.file);
+  auto swarm = read_settled(flags.file);
   if (!swarm) return fail(Exit::kFailed, swarm.error());
+  const auto data = read_data(*swarm, std::filesystem::path(flags.file).parent_path());
+  if (!data) return fail(Exit::kFailed, data.error());
   const std::string out = flags.out.empty() ? swarm->name : flags.out;
-  const auto made = create_swarm(out, config::to_toml(*swarm), now_unix_s());
+  const auto made = create_swarm(out, config::to_toml(*swarm), now_unix_s(), *data);
   if (!made) return fail(Exit::kFailed, made.error());
-  warn_of_own_paths(*swarm);
+  if (data->described.empty()) {
+    std::fputs(
+        "note: the data are not here, so nobody can be sent a copy: only machines that have them "
+        "can host the first stage\n",
+        stderr);
+    warn_of_own_paths(*swarm);
+  }
   fmt::print(
       "swarm   {}\n"
       "id      {}\n"

@@ -11,6 +11,7 @@
 #include "base/file.hpp"
 #include "base/limits.hpp"
 #include "trust/key_file.hpp"
+#include "trust/token_files.hpp"
 
 namespace brigade::cli {
 
@@ -72,22 +73,39 @@ class Draft {
   fs::path path_;
 };
 
+/// A token file and its manifest, under another name.
+Result<> link_tokens(const fs::path& file, const fs::path& as) {
+  std::error_code error;
+  fs::create_directories(as.parent_path(), error);
+  for (const char* suffix : {"", ".json"}) {
+    const fs::path link = as.string() + suffix;
+    if (fs::exists(link, error)) continue;
+    fs::remove(link, error);  // it led nowhere
+    fs::create_symlink(file.string() + suffix, link, error);
+    if (error) return io_error(link, "make the link", error.value());
+  }
+  return {};
+}
+
 Result<trust::SwarmDescription> fill(const fs::path& folder, const std::string& swarm_toml,
-                                     std::uint64_t now_unix_s) {
+                                     std::uint64_t now_unix_s, const OwnedData& data) {
   BRIGADE_ASSIGN(const trust::SigningKey owner, trust::create_key(owner_key_in(folder)));
   trust::SwarmDescription description;
   BRIGADE_ASSIGN(description.origin, trust::make_origin(owner.public_key()));
   description.created_unix_s = now_unix_s;
   description.swarm_toml = swarm_toml;
+  description.data = data.described;
   BRIGADE_ASSIGN(const std::string bytes, trust::sign_description(owner, description));
   BRIGADE_TRY(write_file_atomically(folder / kDescriptionFile, bytes));
+  for (std::size_t i = 0; i < data.files.size(); ++i)
+    BRIGADE_TRY(link_tokens(data.files[i], folder / trust::kTokenFiles.at(i)));
   return description;
 }
 
 }  // namespace
 
 Result<trust::SwarmDescription> create_swarm(const fs::path& root, const std::string& swarm_toml,
-                                             std::uint64_t now_unix_s) {
+                                             std::uint64_t now_unix_s, const OwnedData& data) {
   fs::path folder = fs::absolute(root).lexically_normal();
   if (!folder.has_filename()) folder = folder.parent_path();  // "out/" is "out"
   std::error_code error;
@@ -97,7 +115,7 @@ Result<trust::SwarmDescription> create_swarm(const fs::path& root, const std::st
   fs::create_directories(folder.parent_path(), error);
   if (error) return io_error(folder.parent_path(), "make the folder", error.value());
   BRIGADE_ASSIGN(Draft draft, Draft::beside(folder));
-  auto description = fill(draft.path(), swarm_toml, now_unix_s);
+  auto description = fill(draft.path(), swarm_toml, now_unix_s, data);
   if (!description) {
     return make_error(
         description.error().code,
@@ -105,6 +123,15 @@ Result<trust::SwarmDescription> create_swarm(const fs::path& root, const std::st
   }
   BRIGADE_TRY(draft.become(folder));
   return description;
+}
+
+Result<> link_data(const fs::path& root, const fs::path& node_folder) {
+  for (const char* name : trust::kTokenFiles) {
+    std::error_code error;
+    const fs::path file = fs::canonical(root / name, error);
+    if (!error) BRIGADE_TRY(link_tokens(file, node_folder / name));
+  }
+  return {};
 }
 
 Result<trust::SwarmDescription> load_description(const fs::path& file_or_folder) {

@@ -37,6 +37,9 @@ Json to_json(const trust::SwarmDescription& description, const config::SwarmConf
   json["batch"] = swarm.run.batch;
   json["context"] = swarm.run.context;
   json["codec"] = swarm.run.codec;
+  json["data_sha256"] = Json::array();
+  for (const trust::TokenData& one : description.data)
+    json["data_sha256"].push_back(brigade::to_hex(NodeId{one.sha256}));
   json["swarm_toml"] = description.swarm_toml;
   return json;
 }
@@ -58,6 +61,9 @@ void print(const trust::SwarmDescription& description, const config::SwarmConfig
              config::learning_rate_of(swarm));
   fmt::print("run       {}, each {} sequences of {} tokens, on the wire as {}\n", length,
              swarm.run.batch, swarm.run.context, swarm.run.codec);
+  fmt::print("data      {}\n", description.data.empty()
+                                   ? "brought by whoever hosts the first stage"
+                                   : "known by checksum: who hosts the first stage copies it");
 }
 
 Exit show(const SwarmShowFlags& flags) {

@@ -88,6 +88,17 @@ const std::array kNodeOptions{
     OptionOf<NodeConfig>{{"link_delay_ms", "--link-delay", Whole{0, kMaxLinkDelayMs},
                           "round trip that a delay line adds to its links, half at each end"},
                          [](NodeConfig& c) { return Field(&c.link_delay_ms); }},
+    OptionOf<NodeConfig>{
+        {"port_mapping", "", Switch{}, "with an invite: asks the router to open this node's port"},
+        [](NodeConfig& c) { return Field(&c.port_mapping); }},
+    OptionOf<NodeConfig>{{"discovery.dht", "", Switch{},
+                          "with an invite: finds members whose addresses have changed"},
+                         [](NodeConfig& c) { return Field(&c.discovery.dht); }},
+    OptionOf<NodeConfig>{
+        {"discovery.bootstrap", "",
+         TextList{{limits::kMaxAddressBytes, "host:port", is_address}, kMaxBootstrap},
+         "nodes of the DHT to begin with, beside the members known"},
+        [](NodeConfig& c) { return Field(&c.discovery.bootstrap); }},
 };
 
 const std::array kPeerOptions{

@@ -13,6 +13,7 @@
 namespace brigade::config {
 
 inline constexpr std::uint32_t kMaxLinkDelayMs = 10'000;  // more than any network on Earth
+inline constexpr std::size_t kMaxBootstrap = 16;
 
 struct PeerConfig {
   std::string id;       // 64 hex digits: the pinned node id
@@ -35,6 +36,12 @@ struct NodeConfig {
   std::uint32_t threads = 1;            // compute threads; 0: all cores of this machine
   std::string log = "info";             // trace, debug, info, warn, error
   std::uint32_t link_delay_ms = 0;      // round trip added by a delay line in the daemon
+  bool port_mapping = true;             // a router is asked to open the port that is listened on
+  struct Discovery {
+    bool dht = true;                     // with an invite: members are also found through a DHT
+    std::vector<std::string> bootstrap;  // host:port of nodes of that DHT, beside members
+    bool operator==(const Discovery&) const = default;
+  } discovery;
   std::vector<PeerConfig> peers;
   bool operator==(const NodeConfig&) const = default;
 };

@@ -60,6 +60,9 @@ std::string shown(const Value& value) {
                  [](const std::vector<std::uint64_t>& list) {
                    return fmt::format("a list of {} numbers", list.size());
                  },
+                 [](const std::vector<std::string>& list) {
+                   return fmt::format("a list of {} texts", list.size());
+                 },
                  [](const Foreign& foreign) { return foreign.what; },
                  [](auto whole) { return fmt::format("{}", whole); }},
       value);
@@ -164,10 +167,28 @@ bool store(const WholeList& domain, Field field, const Value& value) {
   return true;
 }
 
+bool fits(const Text& domain, const std::string& text) {
+  if (text.size() > domain.max_bytes || !is_plain_text(text)) return false;
+  return domain.accepts == nullptr || domain.accepts(text);
+}
+
+bool store(const TextList& domain, Field field, const Value& value) {
+  auto& kept = *std::get<std::vector<std::string>*>(field);
+  if (const auto* none = std::get_if<std::vector<std::uint64_t>>(&value); none && none->empty()) {
+    kept.clear();  // "[]" is a list of either
+    return true;
+  }
+  const auto* list = std::get_if<std::vector<std::string>>(&value);
+  if (list == nullptr || list->size() > domain.max_length) return false;
+  const auto is_inside = [&](const std::string& text) { return fits(domain.each, text); };
+  if (!std::all_of(list->begin(), list->end(), is_inside)) return false;
+  kept = *list;
+  return true;
+}
+
 bool store(const Text& domain, Field field, const Value& value) {
   const auto* text = std::get_if<std::string>(&value);
-  if (text == nullptr || text->size() > domain.max_bytes || !is_plain_text(*text)) return false;
-  if (domain.accepts != nullptr && !domain.accepts(*text)) return false;
+  if (text == nullptr || !fits(domain, *text)) return false;
   if (auto* path = std::get_if<std::filesystem::path*>(&field)) {
     **path = *text;
   } else {
@@ -239,6 +260,10 @@ std::string expected(const Domain& domain) {
                  },
                  [](const Text& text) {
                    return fmt::format("{} of at most {} bytes", text.what, text.max_bytes);
+                 },
+                 [](const TextList& list) {
+                   return fmt::format("a list of at most {}, each {}", list.max_length,
+                                      list.each.what);
                  }},
       domain);
 }
@@ -265,6 +290,15 @@ Value from_flag(const Domain& domain, std::string_view text) {
     }
     return list;
   }
+  if (std::holds_alternative<TextList>(domain)) {
+    std::vector<std::string> list;
+    for (std::size_t start = 0; !text.empty() && start <= text.size();) {
+      const std::size_t comma = std::min(text.find(',', start), text.size());
+      list.emplace_back(text.substr(start, comma - start));
+      start = comma + 1;
+    }
+    return list;
+  }
   if (const auto number = parsed<std::uint64_t>(text)) return *number;
   if (const auto number = parsed<double>(text)) return *number;
   return std::string(text);
@@ -283,6 +317,11 @@ std::string written(const Domain& domain, Field field) {
   }
   if (const auto* list = std::get_if<std::vector<std::uint64_t>>(&value)) {
     return fmt::format("[{}]", fmt::join(*list, ", "));
+  }
+  if (const auto* list = std::get_if<std::vector<std::string>>(&value)) {
+    std::vector<std::string> quoted;
+    for (const std::string& text : *list) quoted.push_back(toml_string(text));
+    return fmt::format("[{}]", fmt::join(quoted, ", "));
   }
   if (const auto* is_on = std::get_if<bool>(&value)) return *is_on ? "true" : "false";
   const auto& text = std::get<std::string>(value);

@@ -45,18 +45,23 @@ struct Text {
   std::string_view what = {};                   // "a path", "host:port"
   bool (*accepts)(std::string_view) = nullptr;  // beyond valid UTF-8 without control characters
 };
-using Domain = std::variant<Whole, Number, Switch, OneOf, WordOrNumber, WholeList, Text>;
+struct TextList {  // ["host:port", …]
+  Text each;
+  std::size_t max_length = 0;
+};
+using Domain = std::variant<Whole, Number, Switch, OneOf, WordOrNumber, WholeList, Text, TextList>;
 
 /// A value as a file or the command line gives it, before a domain has judged it.
 struct Foreign {
   std::string what;  // "a date", "a table": nothing that a setting could be
 };
 using Value = std::variant<bool, std::uint64_t, std::int64_t, double, std::string,
-                           std::vector<std::uint64_t>, Foreign>;
+                           std::vector<std::uint64_t>, std::vector<std::string>, Foreign>;
 
 /// The member that a setting is kept in.
-using Field = std::variant<bool*, std::uint32_t*, std::uint64_t*, double*, std::string*,
-                           std::filesystem::path*, std::vector<std::uint32_t>*>;
+using Field =
+    std::variant<bool*, std::uint32_t*, std::uint64_t*, double*, std::string*,
+                 std::filesystem::path*, std::vector<std::uint32_t>*, std::vector<std::string>*>;
 
 struct Option {
   std::string_view key;   // "run.batch"; "name" is at the top of the file

@@ -52,6 +52,16 @@ std::optional<std::vector<std::uint64_t>> whole_list(const toml::array& array) {
   return list;
 }
 
+std::optional<std::vector<std::string>> text_list(const toml::array& array) {
+  std::vector<std::string> list;
+  for (const toml::node& node : array) {
+    const auto text = node.value_exact<std::string>();
+    if (!text) return std::nullopt;
+    list.push_back(*text);
+  }
+  return list;
+}
+
 Value leaf_value(const toml::node& node) {
   if (const auto is_on = node.value_exact<bool>()) return *is_on;
   if (const auto number = node.value_exact<std::int64_t>()) return whole_value(*number);
@@ -59,6 +69,7 @@ Value leaf_value(const toml::node& node) {
   if (const auto text = node.value_exact<std::string>()) return *text;
   if (const auto* array = node.as_array()) {
     if (auto list = whole_list(*array)) return *std::move(list);
+    if (auto list = text_list(*array)) return *std::move(list);
     return Foreign{"a list of something else"};
   }
   return Foreign{node.is_table() ? "a table" : "a date or time"};

@@ -74,12 +74,22 @@ StageLibrary stage_library() {
           .checkpoints = {.verify = &stage::verify_checkpoint, .write = &stage::write_snapshot}};
 }
 
+/// What this node trains, and as whose peer.
+struct Part {
+  config::SwarmConfig swarm;
+  std::optional<Entry> entry;
+};
+
 /// Everything that a start would refuse, without touching the state folder or the network.
-Result<> check_only(const config::NodeConfig& node, const config::SwarmConfig& swarm) {
+Result<> check_only(const config::NodeConfig& node, const Part& part) {
+  const config::SwarmConfig& swarm = part.swarm;
   const StageLibrary library = stage_library();
   BRIGADE_ASSIGN(const stage::Slice slice, to_slice(swarm, node.stage, library.cost(swarm)));
   BRIGADE_TRY(to_peers(swarm, node, NodeId{}));
-  if (slice.is_head()) BRIGADE_TRY(open_token_source(to_token_source_options(swarm)));
+  std::error_code ignored;
+  const bool is_copied = part.entry && !part.entry->description.data.empty() &&
+                         !std::filesystem::exists(swarm.data.train, ignored);
+  if (slice.is_head() && !is_copied) BRIGADE_TRY(open_token_source(to_token_source_options(swarm)));
   std::printf("ok: stage %u of %u, blocks %u to %u, %zu peers\n", slice.stage, slice.stages,
               slice.first_block, slice.first_block + slice.blocks - 1, node.peers.size());
   return {};
@@ -93,12 +103,6 @@ int show_id(const config::NodeConfig& node) {
   std::printf("%s\n", to_hex(identity->id).c_str());
   return kDone;
 }
-
-/// What this node trains, and as whose peer.
-struct Part {
-  config::SwarmConfig swarm;
-  std::optional<Entry> entry;
-};
 
 /// Asks its way into the swarm of its invite, or reads the file that says all. Sets the stage where
 /// the node leaves that to the swarm.
@@ -158,7 +162,7 @@ int run(const Flags& flags) {
     auto part = find_part(*node);
     if (part.has_error()) return fail(part.error(), is_member ? kFailed : kWrongUsage);
     if (flags.check_only) {
-      const auto checked = check_only(*node, part->swarm);
+      const auto checked = check_only(*node, *part);
       return checked.has_error() ? fail(checked.error(), kFailed) : kDone;
     }
     if (is_member) own_what_was_kept(*node, node->stage);

@@ -1,8 +1,6 @@
 #include "daemon/checkpoint_store.hpp"
 
 #include <algorithm>
-#include <charconv>
-#include <string_view>
 #include <system_error>
 #include <utility>
 
@@ -13,23 +11,6 @@ namespace brigade::daemon {
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr std::string_view kPrefix = "step-";
-constexpr std::string_view kSuffix = ".safetensors";
-
-template <class Number>
-bool take_number(std::string_view& text, Number& out) {
-  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), out);
-  if (failure != std::errc{}) return false;
-  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
-  return true;
-}
-
-bool take_word(std::string_view& text, std::string_view word) {
-  if (!text.starts_with(word)) return false;
-  text.remove_prefix(word.size());
-  return true;
-}
 
 /// What has to be equal for weights to mean the same. Norm epsilon and init_std may change.
 std::optional<std::string> difference(const stage::ModelShape& got,
@@ -46,32 +27,7 @@ std::optional<std::string> difference(const stage::ModelShape& got,
   return std::nullopt;
 }
 
-/// Sorted, so that a start is the same whatever order the disk lists.
-std::vector<fs::path> list(const fs::path& folder, std::error_code& failure) {
-  std::vector<fs::path> files;
-  for (auto entry = fs::directory_iterator(folder, failure);
-       !failure && entry != fs::directory_iterator(); entry.increment(failure))
-    files.push_back(entry->path());
-  std::sort(files.begin(), files.end());
-  return files;
-}
-
 }  // namespace
-
-std::string checkpoint_file_name(const swarm::CheckpointId& checkpoint) {
-  return fmt::format("{}{:012}-e{}{}", kPrefix, checkpoint.position, checkpoint.epoch.value(),
-                     kSuffix);
-}
-
-std::optional<swarm::CheckpointId> parse_checkpoint_file_name(const std::string& name) {
-  std::string_view rest = name;
-  std::uint64_t position = 0;
-  Epoch::rep epoch = 0;
-  const bool fits = take_word(rest, kPrefix) && take_number(rest, position) &&
-                    take_word(rest, "-e") && take_number(rest, epoch) && rest == kSuffix;
-  if (!fits) return std::nullopt;
-  return swarm::CheckpointId{Epoch(epoch), position};
-}
 
 Result<> check_fits(const stage::CheckpointInfo& info, const stage::ModelShape& model,
                     const stage::Slice& slice) {
@@ -117,7 +73,7 @@ Result<> CheckpointStore::scan(const std::vector<fs::path>& resume_from,
 Result<> CheckpointStore::scan_folder(const fs::path& folder, bool is_own,
                                       std::vector<std::string>& notes) {
   std::error_code failure;
-  const auto files = list(folder, failure);
+  const auto files = files_in(folder, failure);
   if (failure)
     return make_error(ErrorCode::kNotFound, fmt::format("can't read the checkpoint folder {}: {}",
                                                         folder.string(), failure.message()));

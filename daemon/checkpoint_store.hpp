@@ -89,8 +89,4 @@ class CheckpointStore {
 Result<> check_fits(const stage::CheckpointInfo& info, const stage::ModelShape& model,
                     const stage::Slice& slice);
 
-/// "step-000000000100-e3.safetensors" and back.
-std::string checkpoint_file_name(const swarm::CheckpointId& checkpoint);
-std::optional<swarm::CheckpointId> parse_checkpoint_file_name(const std::string& name);
-
 }  // namespace brigade::daemon

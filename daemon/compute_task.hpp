@@ -48,6 +48,7 @@ struct BlendTask {
   PayloadData mine;
   PayloadData theirs;
   double weight = 0;
+  bool have_learned = false;  // both sides
 };
 struct ForgetTask {  // not answered
   MicrobatchId id;

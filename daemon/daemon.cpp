@@ -87,11 +87,7 @@ Result<std::unique_ptr<Daemon>> Daemon::make(DaemonOptions options, const StageL
 }
 
 Result<> Daemon::start(const StageLibrary& library) {
-  std::unique_ptr<TokenSource> source;
-  if (slice_.is_head()) {
-    BRIGADE_ASSIGN(source, open_token_source(to_token_source_options(options_.swarm)));
-    eval_batches_ = source->eval_batches();
-  }
+  BRIGADE_ASSIGN(auto source, make_source());
   BRIGADE_ASSIGN(swarm::StartState known, find_start());
   swarm::Options core_options =
       to_core_options(options_.swarm, identity_.id, slice_.stage, eval_batches_);
@@ -114,6 +110,44 @@ Result<> Daemon::start(const StageLibrary& library) {
   for (std::string& note : start_notes_) on_report(Warned{std::move(note)});
   start_notes_.clear();
   return {};
+}
+
+/// None where this node is no head.
+Result<std::unique_ptr<TokenSource>> Daemon::make_source() {
+  if (options_.entry) {
+    BRIGADE_ASSIGN(data_, to_data_files(options_.entry->description, options_.swarm.data));
+  }
+  if (!slice_.is_head()) return std::unique_ptr<TokenSource>();
+  const TokenSourceOptions options = to_token_source_options(options_.swarm);
+  if (data_.empty() || are_here(data_)) {
+    BRIGADE_ASSIGN(auto source, open_token_source(options));
+    for (const DataFile& file : data_) BRIGADE_TRY(check_is_that(file));
+    eval_batches_ = source->eval_batches();
+    return source;
+  }
+  BRIGADE_ASSIGN(eval_batches_, eval_batches_in(data_, options));
+  auto late = std::make_unique<LateTokenSource>(eval_batches_);
+  late_ = late.get();
+  return std::unique_ptr<TokenSource>(std::move(late));
+}
+
+DataShelf::Setup Daemon::data_setup() {
+  return {.identity = identity_,
+          .files = data_,
+          .most_bytes_a_second = slice_.is_head() ? 0 : Keeper::kBytesASecond,
+          .on_complete = [this] { open_late_source(); }};
+}
+
+void Daemon::open_late_source() {
+  if (late_ == nullptr || is_leaving_) return;
+  asio::post(pool_, [this] {
+    auto source = open_token_source(to_token_source_options(options_.swarm));
+    asio::post(core_, [this, source = std::move(source)]() mutable {
+      if (late_ == nullptr || is_leaving_) return;
+      if (source.has_error()) return on_report(Failed{source.error()});
+      std::exchange(late_, nullptr)->open(std::move(*source));
+    });
+  });
 }
 
 Result<swarm::StartState> Daemon::find_start() {
@@ -178,8 +212,12 @@ Result<> Daemon::start_links(const StageLibrary& library) {
     make_members(library);
     own = members_->callbacks_around(std::move(own));
   }
-  const auto make = [&](TransportCallbacks callbacks) {
+  const auto make_plain = [&](TransportCallbacks callbacks) {
     return make_grpc_transport(std::move(options), core_.get_executor(), std::move(callbacks));
+  };
+  const auto make = [&](TransportCallbacks callbacks) {
+    return options_.around ? options_.around(std::move(callbacks), make_plain)
+                           : make_plain(std::move(callbacks));
   };
   const std::chrono::milliseconds delay{options_.node.link_delay_ms};
   if (delay.count() > 0) {
@@ -203,11 +241,17 @@ BeginningSetup Daemon::beginning_setup() {
           .own = [this] { return checkpoints_.own_files(); },
           .take_in =
               [this](const swarm::CheckpointId& id, const std::filesystem::path& file,
-                     std::function<void(bool)> done) {
+                     std::function<void(const Result<>&)> done) {
                 driver_->take_in_checkpoint(id, file, std::move(done));
               },
           .start_from = [this](const swarm::CheckpointId& id) { driver_->start_from(id); },
-          .is_waiting = [this] { return driver_->status().phase == swarm::Phase::kGathering; }};
+          .is_waiting = [this] { return driver_->status().phase == swarm::Phase::kGathering; },
+          .lacks =
+              [this] {
+                if (late_ == nullptr) return std::string();
+                const std::string& what = members_->data().waiting_for();
+                return what.empty() ? std::string("the data that heads read") : what;
+              }};
 }
 
 KeeperSetup Daemon::keeper_setup(const StageLibrary& library) const {
@@ -228,21 +272,24 @@ KeeperSetup Daemon::keeper_setup(const StageLibrary& library) const {
 }
 
 void Daemon::make_members(const StageLibrary& library) {
-  members_.emplace(core_,
-                   Members::Setup{.identity = identity_,
-                                  .entry = *options_.entry,
-                                  .book = book_file(options_.node),
-                                  .announce = options_.node.announce,
-                                  .memory_bytes = available_memory_bytes().value_or(0),
-                                  .now_unix_s = now_unix_s(),
-                                  .beginning = beginning_setup(),
-                                  .keeper = keeper_setup(library),
-                                  .may_move = options_.may_move,
-                                  .move_to =
-                                      [this](const Mover::Move& move) {
-                                        asio::post(core_, [this, move] { move_to(move); });
-                                      }},
-                   [this](const Report& report) { on_report(report); });
+  members_.emplace(
+      core_,
+      Members::Setup{.identity = identity_,
+                     .entry = *options_.entry,
+                     .book = book_file(options_.node),
+                     .announce = options_.node.announce,
+                     .memory_bytes = available_memory_bytes().value_or(0),
+                     .now_unix_s = now_unix_s(),
+                     .beginning = beginning_setup(),
+                     .keeper = keeper_setup(library),
+                     .data = data_setup(),
+                     .may_move = options_.may_move,
+                     .move_to =
+                         [this](const Mover::Move& move) {
+                           asio::post(core_, [this, move] { move_to(move); });
+                         },
+                     .outside = make_outside(options_.node, options_.entry->description.origin)},
+      [this](const Report& report) { on_report(report); });
 }
 
 // ---- Running --------------------------------------------------------------------------------
@@ -330,9 +377,7 @@ void Daemon::on_report(const Report& report) {
       (changed->change == "copied" || changed->change == "stored"))
     asio::post(core_, [this] { members_->note_state(); });
   if (const auto* misbehaved = std::get_if<swarm::Misbehaved>(&report); misbehaved && members_)
-    asio::post(core_, [this, misdeed = *misbehaved] {
-      members_->note_misdeed(misdeed.peer, misdeed.what);
-    });
+    asio::post(core_, [this, misdeed = *misbehaved] { members_->note_misdeed(misdeed); });
   if (const auto* failed = std::get_if<Failed>(&report)) {
     failure_ = failed->error;
     asio::post(core_, [this] { leave(); });
@@ -358,7 +403,10 @@ control::v1::NodeStatus Daemon::status() {
                         .members = members_ ? members_->list() : std::vector<MemberInfo>(),
                         .payload_bytes = driver_->payloads().bytes()},
                        core_now());
-  if (members_ && !members_->waiting_for().empty()) status.set_waiting_for(members_->waiting_for());
+  if (!members_) return status;
+  if (!members_->waiting_for().empty()) status.set_waiting_for(members_->waiting_for());
+  status.set_discovery(members_->discovery_status());
+  status.set_port_mapping(members_->port_mapping_status());
   return status;
 }
 

@@ -22,6 +22,7 @@
 #include "config/swarm_config.hpp"
 #include "daemon/checkpoint_store.hpp"
 #include "daemon/control_server.hpp"
+#include "daemon/delay_line.hpp"
 #include "daemon/driver.hpp"
 #include "daemon/engine.hpp"
 #include "daemon/identity.hpp"
@@ -44,6 +45,8 @@ struct DaemonOptions {
   std::optional<int> parent_fd;                    // a pipe from the parent: stop when it closes
   bool handle_signals = true;                      // SIGINT and SIGTERM of the whole process
   std::function<void(Duration)> on_stopping;       // the time after which it must be over
+  /// Tests: a transport around the real one, which `make` builds.
+  std::function<std::unique_ptr<Transport>(TransportCallbacks, const MakeTransport& make)> around{};
   // What peers are told that this node decodes; less, to be as a node of an older version.
   std::vector<Codec> decodes{stage::kCodecs.begin(), stage::kCodecs.end()};
 };
@@ -77,6 +80,9 @@ class Daemon {
 
   Result<> start(const StageLibrary& library);
   Result<swarm::StartState> find_start();
+  Result<std::unique_ptr<TokenSource>> make_source();
+  DataShelf::Setup data_setup();
+  void open_late_source();
   Result<StageFacts> start_stage(const StageLibrary& library, std::unique_ptr<TokenSource> source);
   Result<> start_links(const StageLibrary& library);
   void make_members(const StageLibrary& library);
@@ -119,6 +125,8 @@ class Daemon {
   CheckpointStore checkpoints_;
   Engine engine_;
   std::uint64_t eval_batches_ = 0;
+  std::vector<DataFile> data_;       // that the swarm's description names
+  LateTokenSource* late_ = nullptr;  // the engine's; until the data are here
   std::optional<Journal> journal_;
   std::vector<std::string> start_notes_;  // found before there was a journal to take them
   std::optional<Driver> driver_;

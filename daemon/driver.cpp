@@ -50,7 +50,7 @@ void Driver::request_stop(TimePoint deadline) {
 
 void Driver::take_in_checkpoint(const swarm::CheckpointId& expected,
                                 const std::filesystem::path& file,
-                                std::function<void(bool is_sound)> done) {
+                                std::function<void(const Result<>&)> done) {
   asio::post(parts_.pool, [this, expected, file, done = std::move(done)] {
     auto info = parts_.checkpoints.take_in(file, expected);
     asio::post(parts_.core, [this, done, info = std::move(info)] {
@@ -58,13 +58,13 @@ void Driver::take_in_checkpoint(const swarm::CheckpointId& expected,
       if (info.has_error()) {
         report(Warned{fmt::format("a copy of this stage's checkpoint is not used: {}",
                                   info.error().message)});
-        return done(false);
+        return done(info.error());
       }
       const swarm::CheckpointId checkpoint{Epoch(info->epoch), info->position};
       parts_.checkpoints.add(*info);
       report(CheckpointChanged{checkpoint, "copied"});
       handle(swarm::CheckpointFound{checkpoint});
-      done(true);
+      done({});
     });
   });
 }
@@ -191,7 +191,7 @@ void Driver::finish(const BlendOutcome& outcome) {
   if (!is_sound)
     report(Warned{fmt::format("rejected the weights of peer {}: {}", to_short(share_origin_),
                               outcome.rejected)});
-  handle(swarm::Blended{outcome.round, is_sound});
+  handle(swarm::Blended{outcome.round, is_sound, outcome.rejected});
 }
 
 void Driver::finish(const RejectedOutcome& outcome) {
@@ -200,7 +200,7 @@ void Driver::finish(const RejectedOutcome& outcome) {
       Warned{fmt::format("rejected the {} of micro-batch {} from peer {}: {}",
                          is_forward ? "activation" : "gradient", to_string(outcome.id),
                          to_short(is_forward ? input_origin_ : gradient_origin_), outcome.reason)});
-  handle(swarm::InputRejected{outcome.id, outcome.direction});
+  handle(swarm::InputRejected{outcome.id, outcome.direction, outcome.reason});
 }
 
 void Driver::finish(const FailedOutcome& outcome) {
@@ -311,7 +311,8 @@ void Driver::carry_out(const swarm::RunShare& action) {
 void Driver::carry_out(const swarm::RunBlend& action) {
   share_origin_ = payloads_.origin(action.theirs.id);
   parts_.engine.submit(BlendTask{action.round, payloads_.get(action.mine.id),
-                                 payloads_.get(action.theirs.id), action.weight});
+                                 payloads_.get(action.theirs.id), action.weight,
+                                 action.have_learned});
 }
 
 void Driver::carry_out(const swarm::Forget& action) {

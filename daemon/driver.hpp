@@ -54,7 +54,7 @@ class Driver {
   /// A file that another node of this stage wrote, complete and unchecked. Checked on the pool; a
   /// sound one is this node's from then on.
   void take_in_checkpoint(const swarm::CheckpointId& expected, const std::filesystem::path& file,
-                          std::function<void(bool is_sound)> done);
+                          std::function<void(const Result<>&)> done);
   /// No event reaches the core any more.
   void halt();
 

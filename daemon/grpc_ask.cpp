@@ -22,10 +22,11 @@ struct Method {
   Asks kind;
   const char* name;
 };
-constexpr std::array<Method, 4> kMethods = {{{Asks::kEnter, "/brigade.v1.Door/Enter"},
+constexpr std::array<Method, 5> kMethods = {{{Asks::kEnter, "/brigade.v1.Door/Enter"},
                                              {Asks::kReach, "/brigade.v1.Door/Reach"},
                                              {Asks::kCheckpoints, "/brigade.v1.Door/Checkpoints"},
-                                             {Asks::kPiece, "/brigade.v1.Door/Piece"}}};
+                                             {Asks::kPiece, "/brigade.v1.Door/Piece"},
+                                             {Asks::kData, "/brigade.v1.Door/Data"}}};
 
 grpc::ByteBuffer to_buffer(const std::string& bytes) {
   const grpc::Slice slice(bytes);

@@ -240,7 +240,7 @@ Journal::Event Journal::on(const swarm::PathReported& report) {
 }
 
 Journal::Event Journal::on(const swarm::Misbehaved& report) {
-  return warn(fmt::format("peer {} misbehaved: {}", to_short(report.peer), report.what));
+  return warn(fmt::format("peer {} misbehaved: {}", to_short(report.peer), to_string(report)));
 }
 
 Journal::Event Journal::on(const swarm::membership::MemberChanged& report) {

@@ -312,6 +312,7 @@ void Links::on_gossip(const StreamPtr& stream, std::string bytes) {
 
 void Links::on_closed(const StreamPtr& stream, CloseKind kind, const std::string& reason) {
   if (is_stopped_) return;
+  if (kind == CloseKind::kRefused) blame(stream->peer(), reason);
   PeerState* peer = find(stream->peer());
   closing_.push_back({stream, Clock::now()});
   if (peer == nullptr) {

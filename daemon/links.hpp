@@ -103,6 +103,7 @@ class Links final : public StreamListener, public std::enable_shared_from_this<L
   void close(const StreamPtr& stream, const std::string& reason);
   bool drop_pending(const StreamPtr& stream);
   void warn(const std::string& text);
+  void blame(const NodeId& peer, const std::string& what);
   PeerState* find(const NodeId& id);
   Hello own_hello() const;
 

@@ -81,6 +81,7 @@ void Links::tick_guests(Clock::time_point now) {
     if (now - guest.since <= options_.handshake_limit) continue;
     drop_pending(guest.stream);
     close(guest.stream, "no hello came");
+    blame(guest.stream->peer(), "a connection without a hello");
   }
   std::erase_if(closing_, [](const Guest& guest) { return guest.stream->is_done(); });
   for (const Guest& guest : closing_) {
@@ -113,6 +114,10 @@ void Links::dial_failed(PeerState& peer, const std::string& reason) {
     warn(fmt::format("node {} (stage {}): {}", to_short(peer.address.id),
                      peer.address.stage.value(), reason));
   }
+}
+
+void Links::blame(const NodeId& peer, const std::string& what) {
+  if (!is_stopped_ && callbacks_.on_misdeed) callbacks_.on_misdeed(peer, what);
 }
 
 void Links::warn(const std::string& text) {

@@ -17,6 +17,7 @@ enum class Asks : std::uint8_t {
   kReach,        // "can I be dialled?"
   kCheckpoints,  // "what do you have of our stage?"
   kPiece,        // "give me a part of it"
+  kData,         // "give me a part of the data that heads read"
 };
 
 /// Answered once; one that is dropped unanswered is answered by its destruction.

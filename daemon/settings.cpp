@@ -3,6 +3,7 @@
 #include <openssl/sha.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstdlib>
 #include <limits>
@@ -10,6 +11,7 @@
 #include <fmt/format.h>
 #include "base/check.hpp"
 #include "config/methods.hpp"
+#include "stage_runtime/data/token_file.hpp"
 
 namespace brigade::daemon {
 
@@ -176,6 +178,7 @@ void make_replica(swarm::Options& options, const config::SwarmConfig& swarm,
   options.has_replicas = true;
   options.instance = instance;
   options.average_every = swarm.method.average_every;
+  options.tokens = swarm.run.batch * swarm.run.context;
   options.average_rounds = static_cast<std::uint32_t>(std::ceil(1 / swarm.method.average_share));
   // Several heads fill a stage, and one replica stands in for others that are gone.
   constexpr std::uint32_t kHeads = 4;
@@ -199,6 +202,40 @@ TokenSourceOptions to_token_source_options(const config::SwarmConfig& swarm) {
           .vocabulary = swarm.model.vocabulary,
           .batch = swarm.run.batch,
           .tokens = swarm.run.context};
+}
+
+Result<std::vector<DataFile>> to_data_files(const trust::SwarmDescription& description,
+                                            const config::DataConfig& paths) {
+  std::vector<DataFile> files;
+  const std::array<std::string, 2> places = {paths.train, paths.validation};
+  for (const trust::TokenData& data : description.data) {
+    BRIGADE_ASSIGN(const stage::TokenManifest manifest,
+                   stage::parse_token_manifest(data.manifest, "the swarm's description"));
+    files.push_back({.path = places.at(files.size()),
+                     .manifest = data.manifest,
+                     .bytes = manifest.tokens * manifest.bytes_per_token,
+                     .sha256 = data.sha256});
+  }
+  return files;
+}
+
+Result<> check_is_that(const DataFile& file) {
+  BRIGADE_ASSIGN(const stage::TokenFile here, stage::TokenFile::open(file.path, false));
+  BRIGADE_ASSIGN(const stage::TokenManifest named,
+                 stage::parse_token_manifest(file.manifest, "the swarm's description"));
+  if (here.manifest() == named) return {};
+  return make_error(ErrorCode::kBadInput,
+                    fmt::format("{} is not what this swarm trains on: move it away, and it is "
+                                "copied from another node",
+                                file.path.string()));
+}
+
+Result<std::uint64_t> eval_batches_in(const std::vector<DataFile>& files,
+                                      const TokenSourceOptions& options) {
+  if (files.size() < 2) return std::uint64_t{0};
+  BRIGADE_ASSIGN(const stage::TokenManifest validation,
+                 stage::parse_token_manifest(files[1].manifest, "the swarm's description"));
+  return stage::eval_batches(validation.tokens, options.batch, options.tokens);
 }
 
 Result<std::vector<PeerAddress>> to_peers(const config::SwarmConfig& swarm,

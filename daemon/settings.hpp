@@ -9,12 +9,14 @@
 #include "config/node_config.hpp"
 #include "config/swarm_config.hpp"
 #include "daemon/frame.hpp"
+#include "daemon/members/data_shelf.hpp"
 #include "daemon/stage_worker.hpp"
 #include "daemon/token_source.hpp"
 #include "daemon/transport.hpp"
 #include "stage_runtime/stage.hpp"
 #include "swarm/options.hpp"
 #include "swarm/stage_plan.hpp"
+#include "trust/swarm_description.hpp"
 
 namespace brigade::daemon {
 
@@ -29,17 +31,25 @@ stage::MethodSettings to_method_settings(const config::SwarmConfig& swarm);
 stage::StageOptions to_stage_options(const config::SwarmConfig& swarm,
                                      const config::NodeConfig& node, const stage::Slice& slice);
 
-/// `eval_batches`: of the whole validation split, known at the head.
 /// No stage of the model has a longer one: weights and moments of all of it, with room to spare.
 std::uint64_t most_checkpoint_bytes(const config::ModelConfig& model);
 /// In a swarm whose nodes come and go this node is one of the replicas of its stage.
 void make_replica(swarm::Options& options, const config::SwarmConfig& swarm,
                   std::uint64_t instance);
+/// `eval_batches`: of the whole validation split, known at the head.
 swarm::Options to_core_options(const config::SwarmConfig& swarm, const NodeId& self,
                                std::uint32_t stage, std::uint64_t eval_batches);
 
 StageShape to_stage_shape(const config::SwarmConfig& swarm, const stage::Slice& slice);
 TokenSourceOptions to_token_source_options(const config::SwarmConfig& swarm);
+/// The data that a description knows by checksum, at their paths here. kCorrupt: it makes no sense.
+Result<std::vector<DataFile>> to_data_files(const trust::SwarmDescription& description,
+                                            const config::DataConfig& paths);
+/// What lies there is what the description names; kBadInput: it has another manifest.
+Result<> check_is_that(const DataFile& file);
+/// Of the whole validation split, when the files will be here.
+Result<std::uint64_t> eval_batches_in(const std::vector<DataFile>& files,
+                                      const TokenSourceOptions& options);
 
 /// kBadInput: an id is not 64 hexadecimal digits, is our own, or names a stage that is none of our
 /// neighbours.

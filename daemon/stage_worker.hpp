@@ -1,7 +1,8 @@
 // Carries out compute tasks on a stage: decodes what came over the wire, encodes what goes out.
 //
 // What a peer sent is believed only after its shape fits this stage and its token ids lie in the
-// vocabulary; values are checked by the stage as it decodes. Anything else is a RejectedOutcome.
+// vocabulary, its size is that of others at this hop (size_gauge.hpp), and weights are near one's
+// own; values are checked by the stage as it decodes. Anything else is a RejectedOutcome.
 // What this stage computed is checked as it is encoded: values that are not finite mean that it has
 // diverged, which is its own failure and must not come back as another's. A peer may send any codec
 // that this node decodes; what goes out is in the codec that the task asks for.
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "daemon/compute_task.hpp"
+#include "daemon/size_gauge.hpp"
 #include "daemon/token_source.hpp"
 
 namespace brigade::daemon {
@@ -54,6 +56,7 @@ class StageWorker {
     std::vector<std::int32_t> tokens;
   };
   Result<Input> decode(const MicrobatchId& id, const std::optional<PayloadData>& payload);
+  Result<> check_size(SizeGauge& gauge, const PayloadData& payload) const;
   /// Of a tensor in `codec`, at this stage.
   PayloadShape payload_shape(Codec codec, bool has_tokens) const;
   /// Of the parts of the weights that replicas exchange.
@@ -64,6 +67,8 @@ class StageWorker {
   StageShape shape_;
   std::unique_ptr<stage::Stage> stage_;
   std::unique_ptr<TokenSource> source_;
+  SizeGauge activations_;  // that come
+  SizeGauge gradients_;
 };
 
 }  // namespace brigade::daemon

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+#include "base/check.hpp"
 #include "stage_runtime/data/token_file.hpp"
 
 namespace brigade::daemon {
@@ -50,6 +51,11 @@ Result<stage::TokenFile> open_checked(const std::string& file, std::uint32_t bat
 }
 
 }  // namespace
+
+std::vector<std::int32_t> LateTokenSource::draw(const MicrobatchId& id) {
+  BRIGADE_CHECK(source_ != nullptr, "drawn before the data were here");
+  return source_->draw(id);
+}
 
 Result<std::unique_ptr<TokenSource>> open_token_source(const TokenSourceOptions& options) {
   if (options.train.empty())

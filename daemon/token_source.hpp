@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -19,6 +20,20 @@ class TokenSource {
   virtual std::vector<std::int32_t> draw(const MicrobatchId& id) = 0;
   /// Batches of the whole validation split.
   virtual std::uint64_t eval_batches() const = 0;
+};
+
+/// Of data that are not here yet: nothing is drawn before it is opened.
+class LateTokenSource final : public TokenSource {
+ public:
+  explicit LateTokenSource(std::uint64_t eval_batches) : eval_batches_(eval_batches) {}
+  /// Once, before whoever draws is told that there is something to draw.
+  void open(std::unique_ptr<TokenSource> source) { source_ = std::move(source); }
+  std::vector<std::int32_t> draw(const MicrobatchId& id) override;
+  std::uint64_t eval_batches() const override { return eval_batches_; }
+
+ private:
+  const std::uint64_t eval_batches_;
+  std::unique_ptr<TokenSource> source_;
 };
 
 struct TokenSourceOptions {

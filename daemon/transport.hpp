@@ -72,6 +72,8 @@ struct TransportCallbacks {
   std::function<void(const NodeId& peer, const std::string& reason)> on_dial_failed;
   std::function<void(const NodeId& from, std::string bytes)> on_gossip;
   std::function<void(Question)> on_question;
+  /// A peer that has proved its key broke a rule of the wire; `what` is one line.
+  std::function<void(const NodeId& peer, const std::string& what)> on_misdeed;
   /// Whether this node passes bytes on from `caller` to `callee`; the error is told to the caller.
   std::function<Result<>(const NodeId& caller, const NodeId& callee)> may_relay;
   /// The payload of the swarm::Payload handle inside `message` is not set yet (the driver names

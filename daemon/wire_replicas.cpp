@@ -17,6 +17,7 @@ static_assert(static_cast<int>(swarm::PathRequest::Kind::kReplan) == wire::PATH_
 static_assert(static_cast<int>(swarm::PathRequest::Kind::kSuspended) == wire::PATH_SUSPENDED);
 static_assert(static_cast<int>(swarm::PathRequest::Kind::kResumed) == wire::PATH_RESUMED);
 static_assert(static_cast<int>(swarm::PathRequest::Kind::kAdopt) == wire::PATH_ADOPT);
+static_assert(static_cast<int>(swarm::PathRequest::Kind::kClosed) == wire::PATH_CLOSED);
 
 Result<std::vector<swarm::Holder>> holders_from(
     const google::protobuf::RepeatedPtrField<wire::Holder>& in) {
@@ -99,7 +100,7 @@ Result<swarm::Message> node_beacon_from(const wire::NodeBeacon& in) {
 Result<swarm::Message> path_request_from(const wire::PathRequest& in) {
   swarm::PathRequest out;
   const int kind = in.kind();
-  if (kind < wire::PATH_REPLAN || kind > wire::PATH_ADOPT)
+  if (kind < wire::PATH_REPLAN || kind > wire::PATH_CLOSED)
     return protocol_error(fmt::format("unknown path request {}", kind));
   out.kind = static_cast<swarm::PathRequest::Kind>(kind);  // asserted above
   BRIGADE_ASSIGN(out.id, id_from(in.id()));

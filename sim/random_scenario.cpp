@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/random.hpp"
+#include "sim/drawn.hpp"
 #include "sim/scenario.hpp"
 
 namespace brigade::sim {
@@ -15,15 +16,6 @@ using std::chrono::seconds;
 constexpr std::uint64_t kSalt = 0x5ce9a210;
 constexpr std::uint64_t kLinksSalt = 0x5ce9a211;
 constexpr std::uint64_t kGroupsSalt = 0x5ce9a212;
-
-Duration between(Random& random, Duration low, Duration high) {
-  const auto width = static_cast<std::uint64_t>((high - low).count());
-  return low + Duration{static_cast<Duration::rep>(random.below(width + 1))};
-}
-
-std::uint32_t pick(Random& random, std::uint32_t low, std::uint32_t high) {
-  return low + static_cast<std::uint32_t>(random.below(high - low + 1));
-}
 
 void draw_workload(Random& random, Scenario& scenario) {
   scenario.stages = random.chance(0.05) ? 1 : pick(random, 2, 8);

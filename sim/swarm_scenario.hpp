@@ -3,6 +3,7 @@
 // every other of its own. Run it with sim/swarm_world.hpp.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -49,6 +50,8 @@ struct SwarmScenario {
   DiskModel disk;
   std::vector<std::pair<std::uint32_t, double>> slowness;  // host, times as long
   Duration start_spread{};
+  /// Say that they are the quickest of all, take everything, and give no tensor away.
+  std::vector<std::uint32_t> liars;
 
   std::vector<SwarmFault> faults;
   Duration heals_at{};  // nothing fails any more; who was killed for good stays away
@@ -56,6 +59,7 @@ struct SwarmScenario {
   Duration bound = std::chrono::minutes{10};
 
   std::uint32_t hosts() const { return stages * replicas; }
+  bool is_liar(std::uint32_t host) const { return std::ranges::find(liars, host) != liars.end(); }
   std::uint32_t stage_of(std::uint32_t host) const { return host / replicas; }
 };
 

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/random.hpp"
+#include "sim/drawn.hpp"
 #include "sim/swarm_scenario.hpp"
 
 namespace brigade::sim {
@@ -57,6 +58,17 @@ std::vector<SwarmScenario> healthy() {
   lossy.heals_at = seconds{20};
   list.push_back(lossy);
   return list;
+}
+
+std::vector<SwarmScenario> lying() {
+  SwarmScenario liar = swarm(
+      "swarm-liar", "one of stage 1 says that it is the quickest, and gives nothing back", 3, 3);
+  liar.liars = {4};
+  liar.options.steps = 8000;
+  liar.options.window = 24;
+  liar.faults = {{Kind::kKill, seconds{60}, 4}};  // its link is closed at last
+  liar.heals_at = seconds{61};
+  return {liar};
 }
 
 std::vector<SwarmScenario> averaging() {
@@ -152,19 +164,10 @@ std::vector<SwarmScenario> silent() {
 
 std::vector<SwarmScenario> make_swarm_scenarios() {
   std::vector<SwarmScenario> all;
-  for (const auto& some : {healthy(), averaging(), deadly(), silent()}) {
+  for (const auto& some : {healthy(), lying(), averaging(), deadly(), silent()}) {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;
-}
-
-Duration between(Random& random, Duration low, Duration high) {
-  const auto width = static_cast<std::uint64_t>((high - low).count());
-  return low + Duration{static_cast<Duration::rep>(random.below(width + 1))};
-}
-
-std::uint32_t pick(Random& random, std::uint32_t low, std::uint32_t high) {
-  return low + static_cast<std::uint32_t>(random.below(high - low + 1));
 }
 
 void draw_options(Random& random, SwarmScenario& scenario) {

@@ -37,6 +37,19 @@ std::vector<Network::Edge> edges_of(const SwarmScenario& scenario) {
   return edges;
 }
 
+/// What a liar makes of a message; false: it keeps it to itself.
+bool tell_lie(swarm::Message& message) {
+  swarm::Offer* offer = nullptr;
+  if (auto* beacon = std::get_if<swarm::NodeBeacon>(&message)) offer = &beacon->offer;
+  if (auto* receipt = std::get_if<swarm::Receipt>(&message)) offer = &receipt->offer;
+  if (offer != nullptr) {
+    offer->queue = 0;
+    offer->pace = Duration{1};
+  }
+  return !std::holds_alternative<swarm::Forward>(message) &&
+         !std::holds_alternative<swarm::Backward>(message);
+}
+
 class SwarmWorld {
  public:
   SwarmWorld(const SwarmScenario& scenario, std::uint64_t seed, const RunOptions& options);
@@ -324,6 +337,7 @@ void SwarmWorld::handle(std::uint32_t index, const swarm::Event& event) {
 
 void SwarmWorld::carry_out(std::uint32_t host, swarm::Action action) {
   if (auto* send = std::get_if<swarm::Send>(&action)) {
+    if (scenario_.is_liar(host) && !tell_lie(send->message)) return;
     if (!network_.send(now_, host, to_host(send->to), std::move(send->message))) {
       fail(host, "links", "sends to a node that it has no link with");
     }

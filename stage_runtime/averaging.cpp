@@ -89,6 +89,19 @@ void copy_blocks_to(std::span<float> buffer, std::span<const std::uint32_t> bloc
                  });
 }
 
+double distance_between(std::span<const float> mine, std::span<const float> theirs) {
+  BRIGADE_CHECK(mine.size() == theirs.size());
+  double own = 0;
+  double apart = 0;
+  for (std::size_t i = 0; i < mine.size(); ++i) {
+    const double value = mine[i];
+    const double difference = static_cast<double>(theirs[i]) - value;
+    own += value * value;
+    apart += difference * difference;
+  }
+  return apart == 0 ? 0 : std::sqrt(apart / own);
+}
+
 Result<> add_difference(std::span<float> now, std::span<const float> mine,
                         std::span<const float> theirs, double weight) {
   BRIGADE_CHECK(now.size() == mine.size() && now.size() == theirs.size());

@@ -50,6 +50,10 @@ void copy_blocks_from(std::span<const float> buffer, std::span<const std::uint32
 void copy_blocks_to(std::span<float> buffer, std::span<const std::uint32_t> blocks,
                     std::span<const float> values);
 
+/// How far the weights of another replica are from one's own: the norm of the difference, in norms
+/// of `mine`. Not finite where values are not, or where `mine` is zero and `theirs` is not.
+double distance_between(std::span<const float> mine, std::span<const float> theirs);
+
 /// now += weight · (theirs − mine), elementwise, in double: two replicas that meet in the middle
 /// (½) hold the same bits afterwards. kProtocol if a result is not finite; then `now` is spoilt.
 Result<> add_difference(std::span<float> now, std::span<const float> mine,

@@ -89,6 +89,11 @@ Result<> encode(Codec codec, std::span<const float> values, const Rounding& roun
 Result<> decode(Codec codec, std::span<const std::byte> bytes, std::span<float> out,
                 std::string_view what);
 
+/// Of the numbers that `bytes`, encoded_bytes() of `elements`, stand for: CHECKed. Judges nothing:
+/// where decode() would refuse them it may be infinite or NaN. One pass, about 1 ns for four
+/// numbers.
+double root_mean_square(Codec codec, std::span<const std::byte> bytes, std::uint64_t elements);
+
 /// kProtocol if a token is outside the vocabulary.
 Result<> check_tokens(std::span<const std::int32_t> tokens, std::uint32_t vocabulary);
 

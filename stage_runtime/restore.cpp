@@ -3,6 +3,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "stage_runtime/checkpoint.hpp"
@@ -79,7 +80,11 @@ Result<> copy_tensor(const Found& found, const Parameter& parameter, std::span<f
                     found.source->file.path().string(), found.entry->name,
                     fmt::join(found.entry->shape, ", "), fmt::join(parameter.shape, ", ")));
   }
-  return found.source->file.read(*found.entry, out);
+  BRIGADE_TRY(found.source->file.read(*found.entry, out));
+  if (std::ranges::all_of(out, [](float value) { return std::isfinite(value); })) return {};
+  return make_error(ErrorCode::kCorrupt,
+                    fmt::format("{}: \"{}\" holds values that are not finite",
+                                found.source->file.path().string(), found.entry->name));
 }
 
 /// A head that was trained apart from the embedding can't become tied again.

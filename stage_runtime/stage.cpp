@@ -96,8 +96,8 @@ class LocalStage final : public Stage {
   void forget_all() override;
 
   Result<Bytes> share(std::uint64_t round, Codec codec) const override;
-  Result<> blend(std::uint64_t round, const Encoded& mine, const Encoded& theirs,
-                 double weight) override;
+  Result<> blend(std::uint64_t round, const Encoded& mine, const Encoded& theirs, double weight,
+                 double farthest) override;
   std::uint32_t share_blocks() const override { return round_blocks_.blocks_a_round(); }
 
   SnapshotPtr snapshot() const override;
@@ -361,7 +361,7 @@ Result<Bytes> LocalStage::share(std::uint64_t round, Codec codec) const {
 }
 
 Result<> LocalStage::blend(std::uint64_t round, const Encoded& mine, const Encoded& theirs,
-                           double weight) {
+                           double weight, double farthest) {
   if (!holds_weights(mine.codec) || !holds_weights(theirs.codec)) {
     return make_error(ErrorCode::kProtocol, "weights are shared in fp32 or bf16 only");
   }
@@ -374,6 +374,14 @@ Result<> LocalStage::blend(std::uint64_t round, const Encoded& mine, const Encod
     HostBuffer now(size), then(size), other(size);
     BRIGADE_TRY(decode(mine.codec, mine.bytes, then.span(), "own share"));
     BRIGADE_TRY(decode(theirs.codec, theirs.bytes, other.span(), "share of a replica"));
+    const double apart = distance_between(then.span(), other.span());
+    if (apart > farthest) {
+      return make_error(
+          ErrorCode::kProtocol,
+          fmt::format("its weights are {:.3g} times their own norm away from those of "
+                      "this replica, at most {} can be",
+                      apart, farthest));
+    }
     const std::vector<std::uint32_t> blocks = round_blocks_.of(round);
     download_blocks(arena_.weights, blocks, now.span());
     BRIGADE_TRY(add_difference(now.span(), then.span(), other.span(), weight));

@@ -13,6 +13,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <span>
@@ -182,9 +183,11 @@ class Stage {
   /// weights += weight · (theirs − mine) in the parts that `round` names; `mine` is what
   /// share(round) gave then, `weight` lies in 0 … 1. What was learned since stays; moments,
   /// counters and what is kept for micro-batches in flight are left alone. kProtocol: sizes, a
-  /// codec or a weight that can't be, non-finite values, before or after; then nothing is changed.
+  /// codec or a weight that can't be, non-finite values, before or after, `theirs` farther from
+  /// `mine` than `farthest` norms of `mine`; then nothing is changed.
   virtual Result<> blend(std::uint64_t round, const Encoded& mine, const Encoded& theirs,
-                         double weight) = 0;
+                         double weight,
+                         double farthest = std::numeric_limits<double>::infinity()) = 0;
   virtual std::uint32_t share_blocks() const = 0;  // how many blocks one round names
 
   virtual SnapshotPtr snapshot() const = 0;

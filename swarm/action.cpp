@@ -20,4 +20,10 @@ const char* to_string(Phase phase) {
   return "unknown";
 }
 
+std::string to_string(const Misbehaved& misdeed) {
+  std::string text = misdeed.what;
+  if (!misdeed.detail.empty()) text += ": " + misdeed.detail;
+  return text;
+}
+
 }  // namespace brigade::swarm

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -71,7 +72,8 @@ struct RunBlend {
   std::uint64_t round = 0;
   Payload mine;
   Payload theirs;
-  double weight = 0;  // 0 … 1
+  double weight = 0;          // 0 … 1
+  bool have_learned = false;  // both have averaged before: they can't be far from each other
 };
 struct Forget {  // drop what RunForward kept for this id: it is forwarded again from new bytes
   MicrobatchId id;
@@ -134,7 +136,9 @@ struct PathReported {  // replicas: something rare happened to a micro-batch on 
 };
 struct Misbehaved {  // feeds the peer's score
   NodeId peer;
-  const char* what;
+  const char* what;       // a literal
+  std::string detail{};   // for people
+  bool is_grave = false;  // one is enough (daemon/members/conduct.hpp)
 };
 
 using Action = std::variant<Send, Release, RunForward, RunBackward, RunUpdate, RunSnapshot,
@@ -143,5 +147,6 @@ using Action = std::variant<Send, Release, RunForward, RunBackward, RunUpdate, R
                             Repeated, Misbehaved, PathReported>;
 
 const char* to_string(Phase phase);
+std::string to_string(const Misbehaved& misdeed);
 
 }  // namespace brigade::swarm

@@ -75,8 +75,8 @@ Action Averager::begin_share(const View& view) {
 
 Action Averager::begin_blend() {
   exchange_.state = State::kBlending;
-  return RunBlend{exchange_.round, exchange_.mine.payload, exchange_.theirs.payload,
-                  blend_weight()};
+  return RunBlend{exchange_.round, exchange_.mine.payload, exchange_.theirs.payload, blend_weight(),
+                  exchange_.mine.weight > 0 && exchange_.theirs.weight > 0};
 }
 
 double Averager::blend_weight() const {
@@ -114,7 +114,8 @@ void Averager::on(TimePoint now, const ShareTaken& answer) {
 void Averager::on(const Blended& answer) {
   BRIGADE_CHECK(exchange_.state == State::kBlending && exchange_.round == answer.round);
   if (!answer.succeeded) {
-    shared_.actions.push(Misbehaved{exchange_.peer.node, "bytes that make no sense"});
+    shared_.actions.push(
+        Misbehaved{exchange_.peer.node, "bytes that make no sense", answer.reason});
     return fail();
   }
   shared_.stage_position.on_averaged(exchange_.mine.position, merged_position());

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -54,6 +55,7 @@ struct ShareTaken {
 struct Blended {
   std::uint64_t round = 0;
   bool succeeded = false;  // false: the bytes of the peer made no sense; nothing was changed
+  std::string reason{};    // why not, for people
 };
 /// Answers RunForward (kForward) or RunBackward (kBackward) when the bytes of a peer did not decode
 /// (shape, NaN, checksum). The micro-batch itself is not lost: the peer is told and sends again.
@@ -61,6 +63,7 @@ struct Blended {
 struct InputRejected {
   MicrobatchId id;
   Direction direction = Direction::kForward;
+  std::string reason{};  // for people
 };
 
 // Answers of the disk.

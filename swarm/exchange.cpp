@@ -296,14 +296,14 @@ void Exchange::send_result(TimePoint now, Slot slot) {
   transmit(now, slot);
 }
 
-void Exchange::reject(TimePoint now, Slot slot, Direction direction) {
+void Exchange::reject(TimePoint now, Slot slot, Direction direction, const std::string& why) {
   Entry& entry = shared_.ledger[slot];
   const bool is_forward = direction == Direction::kForward;
   const NodeId* peer = shared_.router.choose(is_forward ? before() : after()).peer;
   const Attempt attempt = is_forward ? entry.input_attempt : entry.gradient_attempt;
   if (peer != nullptr) {
     answer(*peer, entry.id, direction, attempt, Kind::kRejected);
-    blame(*peer, "bytes that make no sense");
+    shared_.actions.push(Misbehaved{*peer, "bytes that make no sense", why});
   }
   if (!is_forward) {  // back to waiting for it
     shared_.actions.release(entry.gradient);

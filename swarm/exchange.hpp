@@ -52,7 +52,7 @@ class Exchange : public Outbox {
   void send_activation(TimePoint now, Slot slot, const Payload& output) override;
   void send_gradient(TimePoint now, Slot slot, const Payload& gradient) override;
   void send_result(TimePoint now, Slot slot) override;
-  void reject(TimePoint now, Slot slot, Direction direction) override;
+  void reject(TimePoint now, Slot slot, Direction direction, const std::string& why) override;
   /// The run is over: everything is applied at every stage, so nobody will ask for what is kept,
   /// and nothing is taken in any more.
   void finish();

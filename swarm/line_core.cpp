@@ -458,23 +458,12 @@ TimePoint LineCore::next_wakeup() const {
 }
 
 Status LineCore::status() const {
-  const Ledger::Counts counts = shared_.ledger.counts();
   Status status;
+  workbench_.fill(status);
   status.phase = phase();
   status.epoch = session_.epoch();
-  status.from = shared_.epoch.from;
   status.committed = book_.committed();
   status.position = shared_.position();
-  status.drawn = counts.drawn;
-  status.applied = counts.applied;
-  status.in_flight = counts.in_flight;
-  status.forwarded = counts.forwarded;
-  status.waiting_gradients = counts.waiting_gradients;
-  status.kept_gradients = counts.kept_gradients;
-  status.version = workbench_.version();
-  status.staleness_mean = workbench_.meter().staleness_updates();
-  status.staleness_max = workbench_.meter().staleness_max();
-  status.staleness_histogram = workbench_.meter().histogram();
   if (shared_.is_head()) {
     status.window = helm_.window();
     status.window_smoothed = helm_.window_smoothed();
@@ -482,7 +471,6 @@ Status LineCore::status() const {
   }
   status.repeats = exchange_.repeats();
   status.duplicates = exchange_.duplicates();
-  status.is_computing = workbench_.is_computing();
   status.waiting_for = waiting_for();
   return status;
 }

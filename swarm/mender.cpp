@@ -139,7 +139,9 @@ void Mender::confirm(TimePoint now, Slot slot) {
 // ---- the head's word ----------------------------------------------------------------------------
 
 void Mender::on(TimePoint now, const NodeId& from, const PathRequest& request) {
-  if (request.id.epoch != shared_.epoch.epoch || shared_.is_tail()) return;
+  if (request.id.epoch != shared_.epoch.epoch) return;
+  if (request.kind == Kind::kClosed) return let_go(from, request.id);
+  if (shared_.is_tail()) return;
   if (request.kind == Kind::kAdopt) return adopt(now, from, request);
   const auto [standing, slot] = shared_.ledger.look_up(request.id);
   const bool is_open =
@@ -186,7 +188,8 @@ bool Mender::is_headless(TimePoint now, Slot slot) {
   const Holder& head = relay_.holder_before(slot);
   if (peers_.is_gone(head)) return shared_.ledger[slot].is_train();
   const bool is_applied = shared_.ledger[slot].life == Life::kApplied;
-  return is_applied && shared_.ledger[slot].is_train() && peers_.is_forgotten(now, head);
+  if (!is_applied || !shared_.ledger[slot].is_train()) return false;
+  return relay_.route(slot).is_disowned || peers_.is_forgotten(now, head);
 }
 
 void Mender::adopt_out(TimePoint now, Slot slot) {
@@ -222,6 +225,10 @@ void Mender::adopt(TimePoint now, const NodeId& from, const PathRequest& request
   relay_.note_floor(now, request.id.head, request.path.floor);
   const auto [standing, open] = shared_.ledger.look_up(request.id);
   if (standing == Ledger::Standing::kOpen) return relay_.pass_on(now, open);
+  if (standing == Ledger::Standing::kApplied) {
+    return shared_.actions.push(
+        Send{from, PathRequest{Kind::kClosed, request.id, options.stage, request.path}});
+  }
   if (standing != Ledger::Standing::kUnknown) return;
   Path path = request.path;
   path.holders.front() = Holder{options.self, options.instance};
@@ -231,6 +238,15 @@ void Mender::adopt(TimePoint now, const NodeId& from, const PathRequest& request
   relay_.route(slot).is_adopted = true;
   relay_.report(slot, Report::kAdopted, options.stage, "its head is lost");
   shared_.tasks.push_forward(slot, shared_.ledger[slot]);
+}
+
+/// Whom this node asked to adopt it has closed it, with the gradient of another.
+void Mender::let_go(const NodeId& from, const MicrobatchId& id) {
+  const auto [standing, slot] = shared_.ledger.look_up(id);
+  const bool is_asked = standing == Ledger::Standing::kOpen &&
+                        relay_.route(slot).adopter != Holder{} &&
+                        relay_.route(slot).adopter.node == from;
+  if (is_asked) relay_.settle(slot, "closed on another path");
 }
 
 // ---- leases -------------------------------------------------------------------------------------
@@ -268,11 +284,9 @@ void Mender::expire(TimePoint now, Slot slot) {
   const bool is_orphan = is_at_first && peers_.is_gone(giver);  // another head adopts it
   // Floors close what heads drew themselves. What was adopted is closed by kApplied alone, which
   // may have been lost with the holder before.
-  const bool is_adopted =
-      shared_.ledger[slot].id.head.value() != relay_.route(slot).path.holders.front().instance;
   const bool is_lost = (peers_.is_gone(giver) && peers_.is_lease_over(now, giver)) ||
                        peers_.is_forgotten(now, giver);
-  if (is_applied && is_adopted && is_lost) {
+  if (is_applied && relay_.is_adopted(slot) && is_lost) {
     return relay_.drop(slot, /*is_written_off=*/true, "nobody has asked for it again");
   }
   if (is_applied || is_orphan) return;

@@ -39,6 +39,7 @@ class Mender {
   bool is_headless(TimePoint now, Slot slot);
   void adopt_out(TimePoint now, Slot slot);
   void adopt(TimePoint now, const NodeId& from, const PathRequest& request);
+  void let_go(const NodeId& from, const MicrobatchId& id);
   void suspend(TimePoint now, Slot slot);
   void resume(TimePoint now, Slot slot);
   void replan(TimePoint now, Slot slot, const char* reason);

@@ -151,13 +151,15 @@ struct NodeBeacon {
   std::vector<Floor> floors;        // ≤ limits::kMaxFloorsTold
 };
 
-/// Replicas: goes up a path to its head, who alone may change it. Repeated until the path changes.
+/// Replicas: goes up a path to its head, who alone may change it (kClosed: down from a head).
+/// Repeated until the path changes.
 struct PathRequest {
   enum class Kind : std::uint8_t {
     kReplan,     // "give it to this one": `path` is the proposal, its revision the one it changes
     kSuspended,  // the next holder is out of contact
     kResumed,    // it is back
     kAdopt,      // to another head: the path's own is lost
+    kClosed,     // that head's answer: it has adopted it before, from another, and closed it
   };
   Kind kind = Kind::kReplan;
   MicrobatchId id;

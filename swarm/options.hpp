@@ -80,6 +80,8 @@ struct Options {
   Duration forget_after =
       std::chrono::seconds{120};  // without contact, an uncertain fate is certain
 
+  std::uint32_t tokens = 0;  // of a micro-batch, that its loss is summed over; 0: not checked
+
   // Deadlines. A receipt costs one round trip; a gradient a trip down the rest of the line.
   Duration receipt_deadline = std::chrono::seconds{5};
   Duration gradient_deadline = std::chrono::seconds{20};

@@ -1,6 +1,8 @@
 // Where the workbench puts what the engine made: the conversation with the stages before and after.
 #pragma once
 
+#include <string>
+
 #include "base/time.hpp"
 #include "swarm/ledger.hpp"
 
@@ -14,8 +16,8 @@ class Outbox {
   virtual void send_gradient(TimePoint now, Slot slot, const Payload& gradient) = 0;
   /// The loss of an evaluation batch is known: on to the head, where it is closed.
   virtual void send_result(TimePoint now, Slot slot) = 0;
-  /// The engine could not read what a peer sent; the entry is gone (forward) or waits again.
-  virtual void reject(TimePoint now, Slot slot, Direction direction) = 0;
+  /// The engine refused what a peer sent, and says why; the entry is gone (forward) or waits again.
+  virtual void reject(TimePoint now, Slot slot, Direction direction, const std::string& why) = 0;
 };
 
 }  // namespace brigade::swarm

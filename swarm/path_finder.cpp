@@ -8,7 +8,10 @@ namespace {
 
 // How much longer than the soonest replica's expected finish halves a weight, in its own paces.
 constexpr double kPatientPaces = 4;
-constexpr double kMostCredit = 8;  // in weights: what a replica that was away may catch up
+constexpr std::uint32_t kMostAhead = 8;  // machines differ by as much
+constexpr int kLateDeadlines = 2;        // for gradients
+constexpr int kLatePaces = 8;            // of what it holds, by its own account
+constexpr double kMostCredit = 8;        // in weights: what a replica that was away may catch up
 
 double seconds(Duration duration) {
   return std::chrono::duration<double>(duration).count();
@@ -17,7 +20,39 @@ double seconds(Duration duration) {
 }  // namespace
 
 PathFinder::PathFinder(const Options& options, const PeerBook& peers)
-    : stages_(options.stages), stage_(options.stage), peers_(peers), pauses_(options) {}
+    : stages_(options.stages),
+      stage_(options.stage),
+      peers_(peers),
+      pauses_(options),
+      late_(kLateDeadlines * options.gradient_deadline) {}
+
+const PathFinder::Record* PathFinder::record_of(const Holder& next) const {
+  const auto found = records_.find(next.instance);
+  return found == records_.end() ? nullptr : &found->second;
+}
+
+bool PathFinder::gives_nothing(TimePoint now, const PeerBook::Peer& peer) const {
+  const Record* record = record_of(peer.holder);
+  if (record == nullptr || record->held == 0) return false;
+  const Duration since = now - record->back_at;
+  return since > late_ && since > kLatePaces * static_cast<int>(record->held) * peer.offer.pace;
+}
+
+bool PathFinder::is_late(TimePoint now, const Holder& next) const {
+  const PeerBook::Peer* peer = peers_.find(next.node);
+  return peer != nullptr && peer->holder == next && gives_nothing(now, *peer) &&
+         back_at_ - record_of(next)->back_at > late_ / 2;  // others went on
+}
+
+void PathFinder::leave_out_greedy(std::vector<Candidate>& all) const {
+  const auto held_by = [&](const Candidate& one) {
+    const Record* record = record_of(one.peer->holder);
+    return record == nullptr ? 0 : record->held;
+  };
+  if (all.empty()) return;
+  const std::uint32_t least = held_by(*std::ranges::min_element(all, {}, held_by));
+  std::erase_if(all, [&](const auto& one) { return held_by(one) >= kMostAhead * (least + 1); });
+}
 
 std::vector<PathFinder::Candidate> PathFinder::candidates(TimePoint now,
                                                           std::uint64_t except) const {
@@ -31,12 +66,14 @@ std::vector<PathFinder::Candidate> PathFinder::candidates(TimePoint now,
     if (!is_next || peer.holder.instance == except) continue;
     const auto record = records_.find(peer.holder.instance);
     if (record != records_.end() && record->second.not_before > now) continue;
+    if (is_late(now, peer.holder)) continue;
     all.push_back({&peer, 0});
     if (peer.offer.pace <= Duration::zero()) continue;
     known += seconds(peer.offer.pace);
     ++measured;
   }
   const double usual = measured > 0 ? known / measured : 1;
+  leave_out_greedy(all);
   double soonest = std::numeric_limits<double>::max();
   std::vector<double> finishes;
   for (Candidate& candidate : all) {
@@ -92,9 +129,11 @@ void PathFinder::on_used(TimePoint now, const Holder& next) {
     total += candidate.weight;
   }
   for (const auto& [instance, record] : records_) {
-    if (record.not_before > now) kept.emplace(instance, record);
+    if (record.not_before > now || record.held > 0) kept.emplace(instance, record);
   }
-  if (const auto used = kept.find(next.instance); used != kept.end()) used->second.credit -= total;
+  Record& used = kept.try_emplace(next.instance, records_[next.instance]).first->second;
+  used.credit -= total;
+  if (used.held++ == 0) used.back_at = now;
   for (auto& [instance, record] : kept) {
     record.credit = std::clamp(record.credit, -kMostCredit * total, kMostCredit * total);
   }
@@ -112,6 +151,29 @@ void PathFinder::on_taken(const Holder& next) {
   if (found == records_.end()) return;
   found->second.refusals = 0;
   found->second.not_before = TimePoint{};
+}
+
+void PathFinder::on_back(TimePoint now, const Holder& next) {
+  back_at_ = now;
+  const auto found = records_.find(next.instance);
+  if (found != records_.end()) found->second.back_at = now;
+  on_taken_back(next);
+}
+
+void PathFinder::set_held(TimePoint now, const std::map<std::uint64_t, std::uint32_t>& held) {
+  for (auto& [instance, record] : records_) {
+    if (!held.contains(instance)) record.held = 0;
+  }
+  for (const auto& [instance, count] : held) {
+    Record& record = records_[instance];
+    if (record.held == 0) record.back_at = now;
+    record.held = count;
+  }
+}
+
+void PathFinder::on_taken_back(const Holder& next) {
+  const auto found = records_.find(next.instance);
+  if (found != records_.end() && found->second.held > 0) --found->second.held;
 }
 
 }  // namespace brigade::swarm

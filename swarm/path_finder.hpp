@@ -10,6 +10,10 @@
 //   round trip) is longer than the soonest replica's: speeds that were misjudged, or that others
 //   use too, even out.
 // - A replica that refuses is left alone for a pause that doubles, until it takes something.
+// - What a replica says of itself is a claim, what it gives back is not. However quick it says that
+//   it is, it holds no more than kMostAhead times what another one does. Who holds something and
+//   has given nothing back for kLateDeadlines (longer, if it is slow by its own account), while
+//   others have, is late: it gets nothing more until it gives back.
 // Cost: linear in the replicas of a stage. Randomness: none.
 #pragma once
 
@@ -39,23 +43,38 @@ class PathFinder {
   void on_used(TimePoint now, const Holder& next);
   void on_refused(TimePoint now, const Holder& next);
   void on_taken(const Holder& next);
+  /// A gradient came back.
+  void on_back(TimePoint now, const Holder& next);
+  /// It is not expected from there any more.
+  void on_taken_back(const Holder& next);
+  /// By instance, what is expected from it: the truth, told now and then.
+  void set_held(TimePoint now, const std::map<std::uint64_t, std::uint32_t>& held);
+  /// It has given nothing back for long, while others have.
+  bool is_late(TimePoint now, const Holder& next) const;
 
  private:
   struct Record {  // of one instance
     double credit = 0;
     std::uint8_t refusals = 0;
     TimePoint not_before;
+    std::uint32_t held = 0;  // given, and neither back nor taken back
+    TimePoint back_at;       // the last; or when it first held something
   };
   struct Candidate {
     const PeerBook::Peer* peer;
     double weight;
   };
   std::vector<Candidate> candidates(TimePoint now, std::uint64_t except) const;
+  const Record* record_of(const Holder& next) const;
+  bool gives_nothing(TimePoint now, const PeerBook::Peer& peer) const;
+  void leave_out_greedy(std::vector<Candidate>& all) const;
 
   std::uint32_t stages_;
   StageIndex stage_;
   const PeerBook& peers_;
   Pauses pauses_;
+  Duration late_;
+  TimePoint back_at_;                        // from anybody
   std::map<std::uint64_t, Record> records_;  // by instance; those of candidates
 };
 

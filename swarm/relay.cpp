@@ -26,8 +26,8 @@ Relay::Relay(Shared& shared, Evaluation& evaluation, PeerBook& peers, PathFinder
       pauses_(shared.options),
       throttle_(shared.options.receipt_deadline) {}
 
-void Relay::blame(const NodeId& peer, const char* what) {
-  shared_.actions.push(Misbehaved{peer, what});
+void Relay::blame(const NodeId& peer, const char* what, std::string detail) {
+  shared_.actions.push(Misbehaved{peer, what, std::move(detail)});
 }
 
 void Relay::discard(const Payload& payload) {
@@ -97,6 +97,7 @@ void Relay::on(TimePoint now, const NodeId& from, const Forward& message) {
                   spent_.contains(message.id) ? Kind::kSpent : Kind::kApplied, offer(now));
   }
   if (standing == Standing::kRefused || refuses(message)) return refuse(now, from, message);
+  has_use_ = true;
   const Slot opened = open(now, message.id, message.path);
   Entry& entry = shared_.ledger[opened];
   entry.input = message.payload;
@@ -159,7 +160,8 @@ void Relay::on_gradient(TimePoint now, const NodeId& from, const Backward& messa
     discard(message.payload);
     return answer(from, entry.id, Direction::kBackward, message.attempt, Kind::kMissing);
   }
-  const bool is_sane = message.payload.is_empty() != entry.is_train();
+  const bool is_sane =
+      message.payload.is_empty() != entry.is_train() && shared_.is_plausible(message.loss);
   if (is_known || !is_sane) {
     discard(message.payload);
     if (!is_known) return blame(from, "a gradient that can't be");
@@ -171,6 +173,8 @@ void Relay::on_gradient(TimePoint now, const NodeId& from, const Backward& messa
   if (std::exchange(route.is_suspended, false)) {
     report(slot, PathReported::Kind::kResumed, after(), "its gradient came");
   }
+  has_use_ = true;
+  finder_.on_back(now, holder_after(slot));
   entry.gradient = message.payload;
   entry.gradient_attempt = message.attempt;
   entry.loss = message.loss;
@@ -195,6 +199,7 @@ void Relay::on(TimePoint now, const NodeId& from, const Receipt& receipt) {
   const bool is_believed =
       receipt.direction == entry.direction() && entry.hop.is_answered_by(from, receipt.attempt);
   if (!is_believed) return;
+  has_use_ = true;
   if (receipt.direction == Direction::kForward) {
     on_forward_receipt(now, slot, receipt.kind);
   } else {
@@ -208,7 +213,7 @@ void Relay::on_forward_receipt(TimePoint now, Slot slot, Kind kind) {
   Hop& hop = entry.hop;
   switch (kind) {
     case Kind::kApplied:
-      return leave_to_others(slot);
+      return settle(slot, "closed on another path");
     case Kind::kReceived:
       shared_.actions.release(entry.outgoing);
       route.is_sent = route.was_held = true;
@@ -233,12 +238,6 @@ void Relay::on_forward_receipt(TimePoint now, Slot slot, Kind kind) {
       wait(slot, now + pauses_.for_receipt(hop.patience));
       return grow(hop.patience);
   }
-}
-
-void Relay::leave_to_others(Slot slot) {
-  const MicrobatchId id = shared_.ledger[slot].id;
-  drop(slot, /*is_written_off=*/false, "closed on another path");
-  shared_.ledger.note_closed(id);
 }
 
 // What it had passed on before, if it ever had it, others may have.
@@ -269,7 +268,8 @@ void Relay::on_backward_receipt(TimePoint now, Slot slot, Kind kind) {
       if (hop.state != Hop::State::kSent) {
         return repeat(now, slot, "the holder before lost the gradient");
       }
-      [[fallthrough]];  // it does not know the micro-batch (yet)
+      routes_[slot].is_disowned = is_adopted(slot) && before() == StageIndex{0};
+      [[fallthrough]];  // it does not know the micro-batch (yet, or any more)
     case Kind::kBusy:
     case Kind::kRejected:
       hop.state = Hop::State::kPaused;
@@ -359,14 +359,14 @@ void Relay::send_result(TimePoint now, Slot slot) {
   if (!routes_[slot].is_abandoned) transmit(now, slot);
 }
 
-void Relay::reject(TimePoint now, Slot slot, Direction direction) {
+void Relay::reject(TimePoint now, Slot slot, Direction direction, const std::string& why) {
   Entry& entry = shared_.ledger[slot];
   const bool is_forward = direction == Direction::kForward;
   const Holder& giver = is_forward ? holder_before(slot) : holder_after(slot);
   if (peers_.is_live(giver)) {
     answer(giver.node, entry.id, direction,
            is_forward ? entry.input_attempt : entry.gradient_attempt, Kind::kRejected);
-    blame(giver.node, "bytes that make no sense");
+    blame(giver.node, "bytes that make no sense", why);
   }
   if (is_forward) {  // as if it had never come
     shared_.ledger.move(slot, Life::kForwarded);
@@ -409,6 +409,9 @@ void Relay::drop(Slot slot, bool is_written_off, const char* reason) {
     written_off_ += is_written_off ? 1 : 0;
   }
   settle_hop(slot);
+  if (!shared_.is_tail() && !is_applied && !entry.has_answer) {
+    finder_.on_taken_back(holder_after(slot));
+  }
   if (entry.life == Life::kApplied) {
     if (entry.is_train()) spent_.insert(entry.id);
     return shared_.ledger.close(slot);
@@ -450,6 +453,14 @@ void Relay::settle_floors() {
   for (const auto& [head, heard] : floors_) settle_floor(head, heard.floor);
 }
 
+void Relay::settle(Slot slot, const char* reason) {
+  const MicrobatchId id = shared_.ledger[slot].id;
+  const bool is_applied = shared_.ledger[slot].life == Life::kApplied;
+  if (is_applied && !routes_[slot].is_abandoned) return close(slot);
+  drop(slot, /*is_written_off=*/false, reason);
+  shared_.ledger.note_closed(id);
+}
+
 void Relay::settle_floor(HeadIndex head, Sequence floor) {
   if (shared_.is_head() && head == shared_.options.head) return;  // it says so itself
   const auto& entries = shared_.ledger.entries();
@@ -459,11 +470,7 @@ void Relay::settle_floor(HeadIndex head, Sequence floor) {
     const bool is_closed =
         entry.is_open && entry.is_train() && entry.id.head == head && entry.id.sequence < floor;
     if (!is_closed) continue;
-    if (entry.life == Life::kApplied && !routes_[slot].is_abandoned) {
-      close(slot);
-    } else {
-      drop(slot, /*is_written_off=*/false, "closed at its head");
-    }
+    settle(slot, "closed at its head");
     if (entries[slot].is_open) open = std::min(open, entries[slot].id.sequence);
   }
   shared_.ledger.settle_below(head, open);
@@ -486,15 +493,6 @@ void Relay::write_off(Slot slot, StageIndex stage, const char* reason) {
   if (!shared_.ledger[slot].is_train()) return;
   ++written_off_;
   report(slot, PathReported::Kind::kWrittenOff, stage, reason);
-}
-
-std::uint32_t Relay::suspended() const {
-  std::uint32_t sum = 0;
-  const auto& entries = shared_.ledger.entries();
-  for (Slot slot = 0; slot < entries.size(); ++slot) {
-    if (entries[slot].is_open && entries[slot].is_train() && routes_[slot].is_suspended) ++sum;
-  }
-  return sum;
 }
 
 }  // namespace brigade::swarm

@@ -49,6 +49,7 @@ struct Route {
   bool is_adopted = false;      // at the head
   bool is_abandoned = false;    // goes as soon as the engine lets go of it
   bool is_written_off = false;  // … and how that counts
+  bool is_disowned = false;     // at stage 1, applied: who adopted it has given it back since
   Holder adopter;               // who was asked
   std::uint8_t patience = 0;
   TimePoint retry_at;
@@ -75,7 +76,7 @@ class Relay : public Outbox {
   void send_activation(TimePoint now, Slot slot, const Payload& output) override;
   void send_gradient(TimePoint now, Slot slot, const Payload& gradient) override;
   void send_result(TimePoint now, Slot slot) override;
-  void reject(TimePoint now, Slot slot, Direction direction) override;
+  void reject(TimePoint now, Slot slot, Direction direction, const std::string& why) override;
 
   // For the head and the mender.
   Slot open(TimePoint now, const MicrobatchId& id, const Path& path);
@@ -91,12 +92,19 @@ class Relay : public Outbox {
   void drop(Slot slot, bool is_written_off, const char* reason);
   void drop_abandoned();
   void note_floor(TimePoint now, HeadIndex head, Sequence floor);
+  /// Its head has closed it.
+  void settle(Slot slot, const char* reason);
+  /// Tells the path finder who holds how many: what it counts itself can drift.
+  void recount(TimePoint now);
   /// Lets go of what heads have closed.
   void settle_floors();
   /// Everything: this node leaves.
   void finish();
   void report(Slot slot, PathReported::Kind kind, StageIndex stage, const char* reason);
 
+  /// Since the last call a message brought something: a micro-batch, a gradient, an awaited
+  /// receipt.
+  bool take_use() { return std::exchange(has_use_, false); }
   /// Since the last call something could not be given to whom it was for.
   bool take_trouble() { return std::exchange(has_trouble_, false); }
 
@@ -108,6 +116,8 @@ class Relay : public Outbox {
   const std::map<HeadIndex, HeardFloor>& floors() const { return floors_; }
   Route& route(Slot slot) { return routes_[slot]; }
   bool may_hold_next(Slot slot) const;
+  /// The path's head is not the one that drew it.
+  bool is_adopted(Slot slot) const;
   StageIndex before() const { return StageIndex{shared_.options.stage.value() - 1}; }
   StageIndex after() const { return shared_.options.stage.next(); }
   const Holder& holder_after(Slot slot) const { return routes_[slot].path.at(after()); }
@@ -122,7 +132,7 @@ class Relay : public Outbox {
   using Refusal = std::pair<std::uint32_t, Attempt>;  // revision, attempt
 
   bool is_for_this(TimePoint now, const NodeId& from, const MicrobatchId& id, const Path& path);
-  void blame(const NodeId& peer, const char* what);
+  void blame(const NodeId& peer, const char* what, std::string detail = {});
   void discard(const Payload& payload);
   void answer(const NodeId& to, const MicrobatchId& id, Direction direction, Attempt attempt,
               Receipt::Kind kind, Offer offer = {});
@@ -133,7 +143,6 @@ class Relay : public Outbox {
   void on_forward_receipt(TimePoint now, Slot slot, Receipt::Kind kind);
   void on_backward_receipt(TimePoint now, Slot slot, Receipt::Kind kind);
   Receipt::Kind standing_of(const Query& query, Slot slot) const;
-  void leave_to_others(Slot slot);
   void on_refused(TimePoint now, Slot slot);
   void close(Slot slot);
   void settle_floor(HeadIndex head, Sequence floor);
@@ -160,6 +169,7 @@ class Relay : public Outbox {
   std::set<MicrobatchId> spent_;  // applied here, and the gradient is gone
   bool is_finished_ = false;
   bool has_trouble_ = false;
+  bool has_use_ = false;
   std::uint64_t repeats_ = 0;
   std::uint64_t duplicates_ = 0;
   std::uint64_t written_off_ = 0;

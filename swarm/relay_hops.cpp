@@ -13,9 +13,30 @@ void grow(std::uint8_t& patience) {
 
 }  // namespace
 
+void Relay::recount(TimePoint now) {
+  if (shared_.is_tail()) return;
+  std::map<std::uint64_t, std::uint32_t> held;
+  const auto& entries = shared_.ledger.entries();
+  for (Slot slot = 0; slot < entries.size(); ++slot) {
+    const bool is_expected = entries[slot].is_open && !entries[slot].has_answer &&
+                             entries[slot].life != Life::kApplied && !routes_[slot].is_abandoned;
+    if (is_expected) ++held[holder_after(slot).instance];
+  }
+  finder_.set_held(now, held);
+}
+
 bool Relay::may_hold_next(Slot slot) const {
   const Route& route = routes_[slot];
   return route.is_sent || route.path.given > after().value();
+}
+
+std::uint32_t Relay::suspended() const {
+  std::uint32_t sum = 0;
+  const auto& entries = shared_.ledger.entries();
+  for (Slot slot = 0; slot < entries.size(); ++slot) {
+    if (entries[slot].is_open && entries[slot].is_train() && routes_[slot].is_suspended) ++sum;
+  }
+  return sum;
 }
 
 const Holder& Relay::target(Slot slot) const {
@@ -28,7 +49,7 @@ void Relay::redirect(TimePoint now, Slot slot, const Path& path) {
   if (path.revision <= route.path.revision) return;
   Entry& entry = shared_.ledger[slot];
   const Path old = std::exchange(route.path, path);
-  route.is_replanning = route.is_refused = false;
+  route.is_replanning = route.is_refused = route.is_disowned = false;
   route.patience = 0;
   if (entry.direction() == Direction::kBackward) {
     if (old.at(before()) == holder_before(slot) || !entry.hop.is_active()) return;
@@ -39,6 +60,7 @@ void Relay::redirect(TimePoint now, Slot slot, const Path& path) {
   if (shared_.is_tail()) return;
   const bool has_new_next = old.at(after()) != holder_after(slot);
   if (has_new_next) {
+    finder_.on_taken_back(old.at(after()));
     route.is_sent = route.was_held = route.is_missing = route.is_refused = false;
     route.is_told = false;
     entry.hop.patience = 0;
@@ -51,6 +73,11 @@ void Relay::redirect(TimePoint now, Slot slot, const Path& path) {
   }
   entry.hop.state = Hop::State::kPaused;
   repeat(now, slot, "it has a new holder");
+}
+
+bool Relay::is_adopted(Slot slot) const {
+  return shared_.ledger.entries()[slot].id.head.value() !=
+         routes_[slot].path.holders.front().instance;
 }
 
 void Relay::resume(TimePoint now, Slot slot) {

@@ -11,6 +11,7 @@
 #include "swarm/draw.hpp"
 #include "swarm/load_meter.hpp"
 #include "swarm/mender.hpp"
+#include "swarm/nuisance.hpp"
 #include "swarm/snapshot_keeper.hpp"
 #include "swarm/workbench.hpp"
 
@@ -89,6 +90,12 @@ class ReplicaCore : public Core {
   void on(TimePoint now, const Received& event) {
     peers_.on_heard(now, event.from);
     std::visit([&](const auto& message) { receive(now, event.from, message); }, event.message);
+    if (relay_.take_use()) return;
+    const bool has_bytes = std::holds_alternative<Forward>(event.message) ||
+                           std::holds_alternative<Backward>(event.message);
+    if (!nuisance_.note(now, event.from, has_bytes ? Nuisance::kRepeat : 1)) return;
+    shared_.actions.push(Misbehaved{
+        event.from, has_bytes ? "it repeats itself without end" : "a flood of messages"});
   }
   void on(TimePoint now, const ForwardDone& event) { workbench_.on(now, event); }
   void on(TimePoint now, const BackwardDone& event) { workbench_.on(now, event); }
@@ -182,6 +189,7 @@ class ReplicaCore : public Core {
   Draw draw_;
   std::uint32_t window_;
   LoadMeter load_meter_;
+  Nuisance nuisance_;
   TimePoint next_beacon_;
   bool has_news_ = true;   // for the neighbours
   bool had_path_ = false;  // when last told
@@ -226,6 +234,7 @@ void ReplicaCore::settle(TimePoint now) {
   keeper_.on_time(now);
   const bool is_time = now >= next_beacon_;
   if (is_time) relay_.settle_floors();
+  if (is_time) relay_.recount(now);
   const bool has_changed = peers_.take_change();
   if (has_changed || is_time || relay_.take_trouble()) mender_.tend(now);
   has_news_ = has_news_ || has_changed;
@@ -448,37 +457,25 @@ const char* ReplicaCore::waiting_for() const {
 }
 
 Status ReplicaCore::status() const {
-  const Ledger::Counts counts = shared_.ledger.counts();
   Status status;
+  workbench_.fill(status);
   status.phase = phase();
   status.epoch = shared_.options.epoch;
-  status.from = shared_.epoch.from;
   status.position = position();
-  status.applied = counts.applied;
-  status.drawn = counts.drawn;
-  status.in_flight = counts.in_flight;
-  status.forwarded = counts.forwarded;
-  status.waiting_gradients = counts.waiting_gradients;
-  status.kept_gradients = counts.kept_gradients;
-  status.version = workbench_.version();
-  status.staleness_mean = workbench_.meter().staleness_updates();
-  status.staleness_max = workbench_.meter().staleness_max();
-  status.staleness_histogram = workbench_.meter().histogram();
   status.window = shared_.is_head() ? window_ : 0;
   status.window_smoothed = status.window;
   status.window_reason = shared_.options.window > 0 ? "set by run.window" : kWindowReason;
   status.repeats = relay_.repeats();
   status.duplicates = relay_.duplicates();
   status.handed_back = shared_.ledger.handed_back();
-  status.taken = counts.drawn + status.handed_back;
+  status.taken = status.drawn + status.handed_back;
   status.written_off = relay_.written_off();
-  status.evaluations = counts.evaluations;
+  status.evaluations = shared_.ledger.counts().evaluations;
   status.suspended = relay_.suspended();
   status.averaged = averager_.averaged();
   status.average_failed = averager_.failed();
   status.is_averaging = averager_.is_busy();
   status.path_reason = path_reason_;
-  status.is_computing = workbench_.is_computing();
   status.waiting_for = waiting_for();
   return status;
 }

@@ -30,6 +30,14 @@ struct Shared {
                                 : epoch.from.position + ledger.counts().applied;
   }
 
+  /// What a tail can have said of a micro-batch: no loss is negative, and one of thousands of nats
+  /// a token is no loss.
+  bool is_plausible(const LossSum& loss) const {
+    constexpr double kMostNats = 10'000;  // a token; log of the vocabulary is 15 at most
+    return options.tokens == 0 || (loss.tokens == options.tokens && loss.nats >= 0 &&
+                                   loss.nats <= kMostNats * loss.tokens);
+  }
+
   const Options options;
   EpochInfo epoch;
   StagePosition stage_position;  // replicas

@@ -183,7 +183,7 @@ void Workbench::on(TimePoint now, const InputRejected& answer) {
   const bool is_forward = answer.direction == Direction::kForward;
   if (!end(is_forward ? Task::kForward : Task::kBackward)) return;
   BRIGADE_CHECK(shared_.ledger[slot_].id == answer.id, to_string(answer.id));
-  outbox_.reject(now, slot_, answer.direction);
+  outbox_.reject(now, slot_, answer.direction, answer.reason);
 }
 
 void Workbench::on(const UpdateDone& answer) {
@@ -210,6 +210,22 @@ bool Workbench::on(const RestoreDone& answer) {
   is_restored_ = answer.succeeded;
   version_ = answer.version;
   return true;
+}
+
+void Workbench::fill(Status& status) const {
+  const Ledger::Counts counts = shared_.ledger.counts();
+  status.from = shared_.epoch.from;
+  status.drawn = counts.drawn;
+  status.applied = counts.applied;
+  status.in_flight = counts.in_flight;
+  status.forwarded = counts.forwarded;
+  status.waiting_gradients = counts.waiting_gradients;
+  status.kept_gradients = counts.kept_gradients;
+  status.version = version_;
+  status.staleness_mean = meter_.staleness_updates();
+  status.staleness_max = meter_.staleness_max();
+  status.staleness_histogram = meter_.histogram();
+  status.is_computing = is_computing();
 }
 
 }  // namespace brigade::swarm

@@ -17,6 +17,7 @@
 #include <utility>
 
 #include "swarm/event.hpp"
+#include "swarm/node.hpp"
 #include "swarm/outbox.hpp"
 #include "swarm/shared.hpp"
 #include "swarm/staleness_meter.hpp"
@@ -64,6 +65,8 @@ class Workbench {
   std::uint64_t in_weights() const { return shared_.ledger.counts().applied - accumulated_; }
   Version version() const { return version_; }
   const StalenessMeter& meter() const { return meter_; }
+  /// What it and the ledger know, of a line and of replicas alike.
+  void fill(Status& status) const;
 
  private:
   enum class Task : std::uint8_t {

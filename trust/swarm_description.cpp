@@ -50,6 +50,11 @@ Result<std::string> sign_description(const SigningKey& owner, const SwarmDescrip
   message.set_revision(description.revision);
   message.set_created_unix_s(description.created_unix_s);
   message.set_swarm_toml(description.swarm_toml);
+  for (const TokenData& one : description.data) {
+    v1::TokenData& data = *message.add_data();
+    data.set_manifest(one.manifest);
+    set_bytes(data.mutable_sha256(), one.sha256);
+  }
   BRIGADE_ASSIGN(std::string bytes, sign_statement(owner, kStatement, message.SerializeAsString()));
   // What nobody could read must not be signed.
   BRIGADE_TRY(read_description(bytes));
@@ -78,6 +83,14 @@ Result<SwarmDescription> read_description(std::string_view bytes) {
   if (description.revision == 0 || description.created_unix_s > limits::kMaxUnixS ||
       !is_utf8(description.swarm_toml)) {
     return refused("its revision, its time or its text makes no sense");
+  }
+  constexpr int kMostData = 2;
+  if (message.data_size() > kMostData) return refused("it names too many files of data");
+  for (v1::TokenData& one : *message.mutable_data()) {
+    TokenData& data = description.data.emplace_back();
+    data.manifest = std::move(*one.mutable_manifest());
+    if (!get_bytes(one.sha256(), data.sha256) || !is_utf8(data.manifest))
+      return refused("the data that it names make no sense");
   }
   return description;
 }

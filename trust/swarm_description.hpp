@@ -6,8 +6,10 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/result.hpp"
+#include "trust/digest.hpp"
 #include "trust/key.hpp"
 
 namespace brigade::trust {
@@ -30,11 +32,19 @@ SwarmId id_of(const SwarmOrigin& origin);
 /// A new one of this owner. kIo if the system gives no randomness.
 Result<SwarmOrigin> make_origin(const PublicKey& owner);
 
+/// A file of tokens that heads read.
+struct TokenData {
+  std::string manifest;  // JSON: what lies beside the file (stage_runtime/data/token_file.hpp)
+  Sha256 sha256{};       // of the file
+  bool operator==(const TokenData&) const = default;
+};
+
 struct SwarmDescription {
   SwarmOrigin origin;
   std::uint64_t revision = 1;  // from 1; the highest one holds
   std::uint64_t created_unix_s = 0;
   std::string swarm_toml;
+  std::vector<TokenData> data{};  // training, then validation; empty: heads bring their own
   bool operator==(const SwarmDescription&) const = default;
 };
 

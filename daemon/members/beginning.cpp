@@ -52,7 +52,13 @@ std::optional<swarm::CheckpointId> Beginning::newest_own() const {
 void Beginning::look() {
   again();  // training may find that what it began with can't be restored
   if (!setup_.is_waiting()) return;
+  if (const std::string lacks = setup_.lacks(); !lacks.empty()) {
+    waiting_for_ = lacks;
+    return;
+  }
   if (begun_with_) spoilt_.insert(*std::exchange(begun_with_, std::nullopt));
+  if (const auto donor = std::exchange(copied_from_, std::nullopt))
+    setup_.blame(*donor, "its file is sound, and what it holds can't be restored");
   const StateInSwarm state = look_();
   // Who was just met may not have told all yet.
   const bool had_met = std::exchange(has_met_, state.has_met);
@@ -88,13 +94,16 @@ void Beginning::choose(const std::vector<Offered>& offered, const StateInSwarm& 
   waiting_for_ = "a node that has the weights of this stage: nobody who is here gives them";
 }
 
-void Beginning::begin_with(const swarm::CheckpointId& checkpoint) {
+void Beginning::begin_with(const swarm::CheckpointId& checkpoint,
+                           const std::optional<NodeId>& copied_from) {
   waiting_for_.clear();
+  copied_from_ = copied_from;
   begun_with_ = checkpoint;
   setup_.start_from(checkpoint);
 }
 
-void Beginning::note_bad(const Offered& offered) {
+void Beginning::note_bad(const Offered& offered, const Error& why) {
+  if (is_a_lie(why)) setup_.blame(offered.donor.node, why.message);
   constexpr std::size_t kMost = 1024;
   if (bad_.size() == kMost) bad_.clear();
   bad_.emplace(offered.donor.node, offered.checkpoint);
@@ -115,13 +124,13 @@ void Beginning::copy(const Offered& offered) {
       if (is_stopped_) return;
       if (fetched.has_error()) {
         spdlog::info("the weights can't be copied now: {}", fetched.error().message);
-        if (fetched.error().code == ErrorCode::kProtocol) note_bad(offered);
+        if (fetched.error().code == ErrorCode::kProtocol) note_bad(offered, fetched.error());
         return again();
       }
-      setup_.take_in(offered.checkpoint, file, [this, offered](bool is_sound) {
+      setup_.take_in(offered.checkpoint, file, [this, offered](const Result<>& taken) {
         again();
-        if (!is_sound) return note_bad(offered);
-        if (setup_.is_waiting()) begin_with(offered.checkpoint);
+        if (taken.has_error()) return note_bad(offered, taken.error());
+        if (setup_.is_waiting()) begin_with(offered.checkpoint, offered.donor.node);
       });
     });
   });

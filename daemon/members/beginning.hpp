@@ -40,10 +40,13 @@ struct BeginningSetup {
   std::function<std::vector<HeldCheckpoint>()> own;
   /// Checks the file, makes it this node's and calls back.
   std::function<void(const swarm::CheckpointId&, const std::filesystem::path&,
-                     std::function<void(bool is_sound)>)>
+                     std::function<void(const Result<>&)>)>
       take_in;
   std::function<void(const swarm::CheckpointId&)> start_from;
+  std::function<void(const NodeId& donor, const std::string& why)> blame{};  // its copy is a lie
   std::function<bool()> is_waiting;  // training waits for what it begins with
+  /// What else must be here first; empty: nothing.
+  std::function<std::string()> lacks = [] { return std::string(); };
 };
 
 /// What the members say of their state.
@@ -74,8 +77,9 @@ class Beginning {
   void look();
   void choose(const std::vector<Offered>& offered, const StateInSwarm& state);
   void copy(const Offered& offered);
-  void begin_with(const swarm::CheckpointId& checkpoint);
-  void note_bad(const Offered& offered);
+  void begin_with(const swarm::CheckpointId& checkpoint,
+                  const std::optional<NodeId>& copied_from = std::nullopt);
+  void note_bad(const Offered& offered, const Error& why);
   std::optional<swarm::CheckpointId> newest_own() const;
 
   boost::asio::io_context& core_;
@@ -86,6 +90,7 @@ class Beginning {
   TimePoint started_at_;
   bool has_met_ = false;  // at the last look
   std::optional<swarm::CheckpointId> begun_with_;
+  std::optional<NodeId> copied_from_;                     // that
   std::set<swarm::CheckpointId> spoilt_;                  // could not be restored
   std::set<std::pair<NodeId, swarm::CheckpointId>> bad_;  // offered, and not what was offered
   std::optional<TimePoint> stuck_since_;

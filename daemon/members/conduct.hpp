@@ -1,7 +1,7 @@
 // What peers did wrong, and who is not worked with for it: each misdeed counts one, half of it is
-// forgotten after kHalfLife, and whoever comes to kTooMuch is quarantined for kQuarantine with the
-// last misdeed as the reason. The core blames nobody for what an honest node, a lost message or a
-// slow link can cause.
+// forgotten after kHalfLife, and whoever comes to kTooMuch, or does a grave one, is quarantined for
+// kQuarantine with the last misdeed as the reason. The core blames nobody for what an honest node,
+// a lost message or a slow link can cause.
 //
 // Bounded: of more than kMostKnown peers the one with the least on it is forgotten.
 #pragma once
@@ -22,8 +22,9 @@ class Conduct {
   static constexpr Duration kQuarantine = std::chrono::minutes{10};
   static constexpr std::size_t kMostKnown = 1024;
 
-  /// True: with this one it is quarantined.
-  bool note(TimePoint now, const NodeId& peer, const std::string& what);
+  /// True: with this one it is quarantined. A grave one, which no accident looks like or which
+  /// costs more than the others, is enough alone.
+  bool note(TimePoint now, const NodeId& peer, const std::string& what, bool is_grave = false);
   /// Why a peer is not worked with now; none: it is.
   std::optional<std::string> quarantine_of(TimePoint now, const NodeId& peer) const;
 

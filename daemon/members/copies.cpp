@@ -2,12 +2,16 @@
 
 #include <brigade/v1/membership.pb.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <fstream>
 #include <future>
 #include <iterator>
 #include <optional>
+#include <string_view>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -23,6 +27,23 @@ namespace wire = brigade::v1;
 using Clock = std::chrono::steady_clock;
 
 namespace {
+
+constexpr std::string_view kPrefix = "step-";
+constexpr std::string_view kSuffix = ".safetensors";
+
+template <class Number>
+bool take_number(std::string_view& text, Number& out) {
+  const auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), out);
+  if (failure != std::errc{}) return false;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return true;
+}
+
+bool take_word(std::string_view& text, std::string_view word) {
+  if (!text.starts_with(word)) return false;
+  text.remove_prefix(word.size());
+  return true;
+}
 
 constexpr std::chrono::milliseconds kAnswerLimit{5'000};  // a stop waits for one
 constexpr std::uint32_t kPieceBytes = 1024 * 1024;
@@ -52,17 +73,6 @@ std::optional<Offered> ask_one(const Donor& donor, StageIndex stage, const Ident
   return newest;
 }
 
-/// A node may be busy for a moment.
-Result<std::string> ask_patiently(Asker& asker, const wire::PieceRequest& request) {
-  constexpr int kTries = 3;
-  Result<std::string> piece = make_error(ErrorCode::kUnavailable, "not asked yet");
-  for (int i = 0; i < kTries; ++i) {
-    piece = asker.ask(Asks::kPiece, request.SerializeAsString(), kAnswerLimit);
-    if (piece.has_value() || piece.error().code != ErrorCode::kUnavailable) break;
-  }
-  return piece;
-}
-
 /// Waits as long as `done` bytes should have taken.
 void keep_pace(Clock::time_point began, std::uint64_t done, std::uint64_t most_bytes_a_second,
                const std::atomic<bool>& is_stopped) {
@@ -74,6 +84,30 @@ void keep_pace(Clock::time_point began, std::uint64_t done, std::uint64_t most_b
 }
 
 }  // namespace
+
+std::string checkpoint_file_name(const swarm::CheckpointId& checkpoint) {
+  return fmt::format("{}{:012}-e{}{}", kPrefix, checkpoint.position, checkpoint.epoch.value(),
+                     kSuffix);
+}
+
+std::optional<swarm::CheckpointId> parse_checkpoint_file_name(const std::string& name) {
+  std::string_view rest = name;
+  std::uint64_t position = 0;
+  Epoch::rep epoch = 0;
+  const bool fits = take_word(rest, kPrefix) && take_number(rest, position) &&
+                    take_word(rest, "-e") && take_number(rest, epoch) && rest == kSuffix;
+  if (!fits) return std::nullopt;
+  return swarm::CheckpointId{Epoch(epoch), position};
+}
+
+std::vector<fs::path> files_in(const fs::path& folder, std::error_code& failure) {
+  std::vector<fs::path> files;
+  for (auto entry = fs::directory_iterator(folder, failure);
+       !failure && entry != fs::directory_iterator(); entry.increment(failure))
+    files.push_back(entry->path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
 
 std::vector<Donor> find_ways(const std::vector<Donor>& donors, const OpenWay& open_way) {
   constexpr std::size_t kMostTunnels = 2;
@@ -107,27 +141,64 @@ std::vector<Offered> ask_what_they_have(const std::vector<Donor>& donors, StageI
   return offered;
 }
 
+Result<> fetch_pieces(
+    const std::function<Result<std::string>(std::uint64_t offset, std::uint32_t bytes)>& ask,
+    const ByteRange& range,
+    const std::function<Result<>(std::uint64_t offset, const std::string& piece)>& take,
+    const std::atomic<bool>& is_stopped, std::uint64_t most_bytes_a_second) {
+  const Clock::time_point began = Clock::now();
+  for (std::uint64_t offset = range.from; offset < range.to;) {
+    if (is_stopped) return make_error(ErrorCode::kUnavailable, "this node stops");
+    const auto bytes =
+        static_cast<std::uint32_t>(std::min<std::uint64_t>(kPieceBytes, range.to - offset));
+    constexpr int kTries = 3;  // a node may be busy for a moment
+    Result<std::string> piece = ask(offset, bytes);
+    for (int i = 1; i < kTries && piece.has_error(); ++i) {
+      if (piece.error().code != ErrorCode::kUnavailable) break;
+      piece = ask(offset, bytes);
+    }
+    BRIGADE_TRY(piece);
+    if (piece->size() != bytes)
+      return make_error(ErrorCode::kProtocol, "it gave another piece than the one asked for");
+    BRIGADE_TRY(take(offset, *piece));
+    offset += bytes;
+    keep_pace(began, offset - range.from, most_bytes_a_second, is_stopped);
+  }
+  return {};
+}
+
 Result<> fetch(const Offered& offered, StageIndex stage, const fs::path& file,
                const std::atomic<bool>& is_stopped, std::uint64_t most_bytes_a_second) {
   BRIGADE_ASSIGN(AtomicFile out, AtomicFile::create(file));
-  const Clock::time_point began = Clock::now();
-  for (std::uint64_t offset = 0; offset < offered.bytes;) {
-    if (is_stopped) return make_error(ErrorCode::kUnavailable, "this node stops");
+  const auto ask_piece = [&](std::uint64_t offset, std::uint32_t bytes) {
     wire::PieceRequest request;
     request.set_stage(stage.value());
     request.set_epoch(offered.checkpoint.epoch.value());
     request.set_position(offered.checkpoint.position);
     request.set_offset(offset);
-    request.set_bytes(
-        static_cast<std::uint32_t>(std::min<std::uint64_t>(kPieceBytes, offered.bytes - offset)));
-    BRIGADE_ASSIGN(const std::string piece, ask_patiently(*offered.asker, request));
-    if (piece.size() != request.bytes())
-      return make_error(ErrorCode::kProtocol, "it gave another piece than the one asked for");
-    BRIGADE_TRY(out.write(piece));
-    offset += piece.size();
-    keep_pace(began, offset, most_bytes_a_second, is_stopped);
-  }
+    request.set_bytes(bytes);
+    return offered.asker->ask(Asks::kPiece, request.SerializeAsString(), kAnswerLimit);
+  };
+  const auto take = [&](std::uint64_t, const std::string& piece) { return out.write(piece); };
+  BRIGADE_TRY(fetch_pieces(ask_piece, {0, offered.bytes}, take, is_stopped, most_bytes_a_second));
   return out.commit();
+}
+
+Result<std::string> read_piece(const fs::path& file, std::uint64_t offset, std::uint32_t bytes) {
+  if (bytes == 0 || bytes > kPieceBytes)
+    return make_error(ErrorCode::kBadInput, "no piece that can be asked for");
+  std::ifstream in(file, std::ios::binary);
+  in.seekg(static_cast<std::streamoff>(offset));
+  std::string piece(bytes, '\0');
+  in.read(piece.data(), static_cast<std::streamsize>(piece.size()));
+  piece.resize(static_cast<std::size_t>(in.gcount()));
+  if (piece.empty()) return make_error(ErrorCode::kBadInput, "there is nothing of that file");
+  return piece;
+}
+
+bool is_a_lie(const Error& error) {
+  return error.code != ErrorCode::kIo && error.code != ErrorCode::kUnavailable &&
+         error.code != ErrorCode::kLimit;
 }
 
 Result<StageIndex> stage_asked_for(Asks kind, const std::string& question) {
@@ -156,19 +227,13 @@ std::string checkpoints_answer(const std::vector<HeldCheckpoint>& held) {
 Result<std::string> piece_answer(const std::string& question,
                                  const std::vector<HeldCheckpoint>& held) {
   wire::PieceRequest request;
-  if (!request.ParseFromString(question) || request.bytes() == 0 || request.bytes() > kPieceBytes)
+  if (!request.ParseFromString(question))
     return make_error(ErrorCode::kBadInput, "no piece that can be asked for");
   const swarm::CheckpointId id = to_id(request.epoch(), request.position());
   const auto found =
       std::find_if(held.begin(), held.end(), [&](const auto& one) { return one.checkpoint == id; });
   if (found == held.end()) return make_error(ErrorCode::kBadInput, "that checkpoint is gone here");
-  std::ifstream file(found->path, std::ios::binary);
-  file.seekg(static_cast<std::streamoff>(request.offset()));
-  std::string bytes(request.bytes(), '\0');
-  file.read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
-  bytes.resize(static_cast<std::size_t>(file.gcount()));
-  if (bytes.empty()) return make_error(ErrorCode::kBadInput, "there is nothing of that file");
-  return bytes;
+  return read_piece(found->path, request.offset(), request.bytes());
 }
 
 }  // namespace brigade::daemon

@@ -1,6 +1,7 @@
-// Checkpoint files that members copy from each other, both ends of it: one asks what there is of a
-// stage, and fetches a file piece by piece; the other answers. What was fetched is not believed:
-// its checksum and whose model it holds are checked by whoever takes it in.
+// Checkpoint files: their names, and how members copy them from each other, both ends of it: one
+// asks what there is of a stage, and fetches a file piece by piece; the other answers. What was
+// fetched is not believed: its checksum and whose model it holds are checked by whoever takes it
+// in.
 #pragma once
 
 #include <atomic>
@@ -10,6 +11,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -28,6 +30,13 @@ struct HeldCheckpoint {
   swarm::CheckpointId checkpoint;
   std::filesystem::path path;
 };
+
+/// "step-000000000100-e3.safetensors" and back.
+std::string checkpoint_file_name(const swarm::CheckpointId& checkpoint);
+std::optional<swarm::CheckpointId> parse_checkpoint_file_name(const std::string& name);
+/// What a folder holds. Sorted, so that a start is the same whatever order the disk lists.
+std::vector<std::filesystem::path> files_in(const std::filesystem::path& folder,
+                                            std::error_code& failure);
 
 /// Who is asked for a copy, and where.
 struct Donor {
@@ -59,6 +68,24 @@ std::vector<Offered> ask_what_they_have(const std::vector<Donor>& donors, StageI
 /// second, 0: any number; ends early when `is_stopped`. Blocks.
 Result<> fetch(const Offered& offered, StageIndex stage, const std::filesystem::path& file,
                const std::atomic<bool>& is_stopped, std::uint64_t most_bytes_a_second = 0);
+
+/// Where in a file: from one byte to before another.
+struct ByteRange {
+  std::uint64_t from = 0;
+  std::uint64_t to = 0;
+};
+/// Asks for one piece after the other and gives them on. A piece of another length: kProtocol.
+Result<> fetch_pieces(
+    const std::function<Result<std::string>(std::uint64_t offset, std::uint32_t bytes)>& ask,
+    const ByteRange& range,
+    const std::function<Result<>(std::uint64_t offset, const std::string& piece)>& take,
+    const std::atomic<bool>& is_stopped, std::uint64_t most_bytes_a_second);
+/// Fewer at the end of the file; kBadInput: none, or more than may be asked for.
+Result<std::string> read_piece(const std::filesystem::path& file, std::uint64_t offset,
+                               std::uint32_t bytes);
+/// Whether it is the donor's fault that a complete copy is refused: bytes that are damaged or
+/// another's, not this node's disk.
+bool is_a_lie(const Error& error);
 
 // The other end. kProtocol: no question of these kinds.
 Result<StageIndex> stage_asked_for(Asks kind, const std::string& question);

@@ -50,8 +50,9 @@ std::uint32_t Door::neediest(TimePoint now, const NodeId& asker,
   if (const auto known = reserved_.find(asker); known != reserved_.end())
     return known->second.stage;
   for (const auto& [id, reservation] : reserved_) ++replicas[reservation.stage];
-  const bool has_head = replicas.size() > 1 && replicas.front() > 0;
-  const auto least = std::min_element(replicas.begin() + (has_head ? 1 : 0), replicas.end());
+  // Without data to give, one that has them is enough: strangers can't be heads.
+  const bool is_closed = !gives_data_ && replicas.size() > 1 && replicas.front() > 0;
+  const auto least = std::min_element(replicas.begin() + (is_closed ? 1 : 0), replicas.end());
   const auto stage = static_cast<std::uint32_t>(least - replicas.begin());
   if (reserved_.size() < kMostReserved)
     reserved_.emplace(asker, Reservation{stage, now + kReserved});

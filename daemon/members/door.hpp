@@ -38,8 +38,9 @@ class Door {
     std::vector<std::uint32_t> replicas;  // serving each stage
   };
 
-  Door(std::string description, Notary& notary)
-      : description_(std::move(description)), notary_(notary) {}
+  /// `gives_data`: whoever comes in may be a head.
+  Door(std::string description, Notary& notary, bool gives_data = false)
+      : description_(std::move(description)), notary_(notary), gives_data_(gives_data) {}
 
   Result<std::string> enter(TimePoint now, std::uint64_t now_unix_s, const Question& question,
                             const std::function<Inside()>& inside);
@@ -53,6 +54,7 @@ class Door {
 
   std::string description_;
   Notary& notary_;
+  bool gives_data_;
   std::map<NodeId, Reservation> reserved_;
 };
 

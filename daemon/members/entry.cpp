@@ -4,17 +4,21 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <optional>
 #include <thread>
 #include <utility>
 
 #include "base/file.hpp"
 #include "base/limits.hpp"
+#include "daemon/discovery/lookout.hpp"
 #include "daemon/grpc_ask.hpp"
 #include "daemon/members/book.hpp"
+#include "daemon/members/copies.hpp"
 #include "daemon/members/door.hpp"
 #include "daemon/members/keeper.hpp"
 #include "trust/member.hpp"
+#include "trust/token_files.hpp"
 
 namespace brigade::daemon {
 
@@ -26,6 +30,9 @@ namespace {
 constexpr milliseconds kAnswerLimit{8'000};
 constexpr milliseconds kFirstPause{500};
 constexpr milliseconds kLongestPause{15'000};
+constexpr milliseconds kRound{6'000};  // of knocking, before others are looked for
+constexpr milliseconds kLookLimit{10'000};
+constexpr std::size_t kMostDoors = 512;
 constexpr std::size_t kStageDigits = 16;
 constexpr std::size_t kPatientDoors = 3;
 
@@ -53,11 +60,21 @@ Result<std::optional<std::string>> read_description_file(const fs::path& file) {
   return bytes.error();
 }
 
-/// What the description trains, with relative data paths in the state folder.
+/// What the description trains. Data that it knows by checksum have their place in the state
+/// folder; else relative paths lead there.
 Result<config::SwarmConfig> settings_of(const trust::SwarmDescription& description,
                                         const config::NodeConfig& node) {
   BRIGADE_ASSIGN(config::SwarmConfig swarm,
                  config::parse_swarm_config(description.swarm_toml, node.swarm.string()));
+  if (!description.data.empty()) {
+    const auto place = [&](std::size_t i) {
+      return i < description.data.size() ? (node.state_dir / trust::kTokenFiles[i]).string()
+                                         : std::string();
+    };
+    swarm.data.train = place(0);
+    swarm.data.validation = place(1);
+    return swarm;
+  }
   for (std::string* path : {&swarm.data.train, &swarm.data.validation})
     if (!path->empty()) *path = (node.state_dir / *path).lexically_normal().string();
   return swarm;
@@ -89,13 +106,20 @@ std::vector<trust::Contact> doors(const Papers& papers, const std::vector<std::s
   return found;
 }
 
-/// Knocks at each door once. None: nobody opened; why they did not is told.
-Result<std::optional<Entered>> knock_once(const std::vector<trust::Contact>& doors,
-                                          const Papers& papers, const Identity& identity,
+/// Knocks at each door once, or until kRound has passed: the next round begins with the others.
+/// None: nobody opened; why they did not is told.
+Result<std::optional<Entered>> knock_once(std::vector<trust::Contact>& doors, const Papers& papers,
+                                          const Identity& identity,
                                           const std::optional<std::uint32_t>& stage,
                                           const TellEntry& tell) {
   std::string refusal;
-  for (const trust::Contact& door : doors) {
+  const auto began = std::chrono::steady_clock::now();
+  for (std::size_t knocked = 0; knocked < doors.size(); ++knocked) {
+    if (std::chrono::steady_clock::now() - began > kRound) {
+      std::rotate(doors.begin(), doors.begin() + static_cast<std::ptrdiff_t>(knocked), doors.end());
+      break;
+    }
+    const trust::Contact& door = doors[knocked];
     const auto answer = ask(door.address, identity, door.node, Asks::kEnter,
                             enter_question(papers.statement, stage), kAnswerLimit);
     if (answer.has_value()) {
@@ -114,20 +138,36 @@ Result<std::optional<Entered>> knock_once(const std::vector<trust::Contact>& doo
   return std::optional<Entered>();
 }
 
+/// Doors that nobody has named, before those that did not open.
+void add_found_doors(Lookout& lookout, std::vector<trust::Contact>& doors, const TellEntry& tell) {
+  if (!lookout.can_look()) return;
+  tell("nobody opens at the addresses that are known: looking for members in the DHT");
+  const auto found = lookout.find(kLookLimit);
+  if (found.has_error()) return tell(found.error().message);
+  std::vector<trust::Contact> all = *found;
+  std::ranges::copy_if(doors, std::back_inserter(all), [&](const trust::Contact& door) {
+    return std::ranges::find(*found, door) == found->end();
+  });
+  if (all.size() > kMostDoors) all.resize(kMostDoors);
+  doors = std::move(all);
+  if (!found->empty()) tell(fmt::format("members found in the DHT: {}", found->size()));
+}
+
 /// Until somebody opens; once around is enough where the description is here already.
-Result<std::optional<Entered>> knock(const std::vector<trust::Contact>& doors, const Papers& papers,
+Result<std::optional<Entered>> knock(std::vector<trust::Contact> doors, const Papers& papers,
                                      const Identity& identity,
-                                     const std::optional<std::uint32_t>& stage,
+                                     const std::optional<std::uint32_t>& stage, Lookout& lookout,
                                      const TellEntry& tell, bool may_give_up) {
   std::string told;
   const TellEntry tell_news = [&](const std::string& line) {
     if (std::exchange(told, line) != line) tell(line);
   };
-  for (milliseconds pause = kFirstPause; !doors.empty();
+  for (milliseconds pause = kFirstPause; !doors.empty() || !may_give_up;
        pause = std::min(2 * pause, kLongestPause)) {
     auto entered = knock_once(doors, papers, identity, stage, tell_news);
     if (may_give_up && entered.has_error()) return std::optional<Entered>();  // others may open
     if (entered.has_error() || *entered || may_give_up) return entered;
+    add_found_doors(lookout, doors, tell_news);
     std::this_thread::sleep_for(pause);
   }
   return std::optional<Entered>();
@@ -206,11 +246,8 @@ namespace {
 void move_all(const fs::path& source, const fs::path& target) {
   std::error_code failure;
   fs::create_directories(target, failure);
-  std::vector<fs::path> files;
-  for (fs::directory_iterator one(source, failure), end; !failure && one != end;
-       one.increment(failure))
-    files.push_back(one->path());
-  for (const fs::path& file : files) fs::rename(file, target / file.filename(), failure);
+  for (const fs::path& file : files_in(source, failure))
+    fs::rename(file, target / file.filename(), failure);
 }
 
 }  // namespace
@@ -238,16 +275,21 @@ Result<Entry> enter_swarm(const config::NodeConfig& node, const Identity& identi
   entry.doors = doors(papers, entry.book.records, identity.id);
 
   BRIGADE_ASSIGN(const std::optional<std::string> kept, read_description_file(node.swarm));
-  if (entry.doors.empty() && !kept) {
-    return make_error(ErrorCode::kBadInput,
-                      "the invite names no node to dial first: ask for one with a --contact");
+  std::vector<std::string> addresses;
+  for (const trust::Contact& door : entry.doors) addresses.push_back(door.address);
+  Lookout lookout(node, papers.invite.origin, identity.id, std::move(addresses));
+  if (entry.doors.empty() && !kept && !lookout.can_look()) {
+    return make_error(
+        ErrorCode::kBadInput,
+        "the invite names no node to dial first: ask for one with a --contact, or set "
+        "discovery.bootstrap in node.toml");
   }
   BRIGADE_ASSIGN(const std::optional<std::uint32_t> stage, wished_stage(node));
   // Who knows what the swarm trains need not wait for others: it goes on knocking when it runs.
   std::vector<trust::Contact> now = entry.doors;
   if (kept && now.size() > kPatientDoors) now.resize(kPatientDoors);
   BRIGADE_ASSIGN(std::optional<Entered> entered,
-                 knock(now, papers, identity, stage, tell, kept.has_value()));
+                 knock(now, papers, identity, stage, lookout, tell, kept.has_value()));
   BRIGADE_TRY(settle_description(node, papers, kept, entered, entry));
   entry.records = entered ? std::move(entered->records) : entry.book.records;
   entry.stage = stage ? *stage : entered ? entered->stage : 0;

@@ -11,6 +11,7 @@
 
 #include "base/ids.hpp"
 #include "daemon/core_clock.hpp"
+#include "swarm/membership/record.hpp"
 
 namespace brigade::daemon {
 
@@ -20,11 +21,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr char kPrefix[] = "stage-";
-constexpr char kSuffix[] = ".safetensors";
-
-std::string file_name(const swarm::CheckpointId& checkpoint) {
-  return fmt::format("step-{:012}-e{}{}", checkpoint.position, checkpoint.epoch.value(), kSuffix);
-}
 
 std::optional<StageIndex> stage_of(const fs::path& folder) {
   const std::string name = folder.filename().string();
@@ -36,21 +32,11 @@ std::optional<StageIndex> stage_of(const fs::path& folder) {
   return StageIndex(static_cast<std::uint32_t>(std::stoul(number)));
 }
 
-std::vector<fs::path> entries_of(const fs::path& folder) {
-  std::vector<fs::path> entries;
-  std::error_code failure;
-  for (fs::directory_iterator one(folder, failure), end; !failure && one != end;
-       one.increment(failure))
-    entries.push_back(one->path());
-  return entries;
-}
-
 }  // namespace
 
 std::uint64_t Keeper::rank_of(const NodeId& node, StageIndex stage) {
-  std::uint64_t word = 0;
-  std::memcpy(&word, node.bytes.data(), sizeof word);
-  return mix64(word ^ mix64(std::uint64_t{stage.value()} + 1));
+  const std::uint64_t prefix = swarm::membership::prefix_of(node);
+  return mix64(prefix ^ mix64(std::uint64_t{stage.value()} + 1));
 }
 
 Keeper::~Keeper() {
@@ -83,10 +69,11 @@ fs::path Keeper::folder_of(const fs::path& keeps, StageIndex stage) {
 /// What was kept before this start; what is damaged goes.
 void Keeper::scan() {
   asio::post(thread_, [this] {
-    for (const fs::path& folder : entries_of(setup_.folder)) {
+    std::error_code failure;
+    for (const fs::path& folder : files_in(setup_.folder, failure)) {
       const auto stage = stage_of(folder);
       if (!stage) continue;
-      for (const fs::path& file : entries_of(folder)) {
+      for (const fs::path& file : files_in(folder, failure)) {
         if (is_stopped_) return;
         const auto checkpoint = setup_.verify(*stage, file);
         if (checkpoint.has_value()) {
@@ -94,8 +81,7 @@ void Keeper::scan() {
             note(stage, taken);
           });
         } else if (checkpoint.error().code == ErrorCode::kCorrupt) {
-          std::error_code ignored;
-          fs::remove(file, ignored);
+          fs::remove(file, failure);
         }
       }
     }
@@ -155,6 +141,7 @@ void Keeper::copy(StageIndex stage, const std::vector<Donor>& donors) {
   const auto kept = kept_.find(stage);
   const std::uint64_t beyond = kept == kept_.end() ? 0 : kept->second.newest.checkpoint.position;
   asio::post(thread_, [this, stage, donors, beyond] {
+    std::optional<NodeId> liar;
     const auto work = [&]() -> Result<std::optional<HeldCheckpoint>> {
       const auto offered = ask_what_they_have(donors, stage, setup_.identity, setup_.most_bytes);
       if (offered.empty() || offered.front().checkpoint.position <= beyond)
@@ -162,11 +149,15 @@ void Keeper::copy(StageIndex stage, const std::vector<Donor>& donors) {
       const fs::path folder = folder_of(setup_.folder, stage);
       std::error_code failure;
       fs::create_directories(folder, failure);
-      const fs::path file = folder / file_name(offered.front().checkpoint);
-      BRIGADE_TRY(fetch(offered.front(), stage, file, is_stopped_, kBytesASecond));
+      const fs::path file = folder / checkpoint_file_name(offered.front().checkpoint);
+      const NodeId& donor = offered.front().donor.node;
+      const auto fetched = fetch(offered.front(), stage, file, is_stopped_, kBytesASecond);
+      if (fetched.has_error() && fetched.error().code == ErrorCode::kProtocol) liar = donor;
+      BRIGADE_TRY(fetched);
       const auto checkpoint = setup_.verify(stage, file);
       if (checkpoint.has_error() || *checkpoint != offered.front().checkpoint) {
         fs::remove(file, failure);
+        if (!checkpoint.has_error() || is_a_lie(checkpoint.error())) liar = donor;
         return make_error(ErrorCode::kCorrupt,
                           checkpoint.has_error()
                               ? checkpoint.error().message
@@ -175,8 +166,9 @@ void Keeper::copy(StageIndex stage, const std::vector<Donor>& donors) {
       return std::optional(HeldCheckpoint{*checkpoint, file});
     };
     auto taken = work();
-    asio::post(core_, [this, stage, taken = std::move(taken)] {
+    asio::post(core_, [this, stage, liar, taken = std::move(taken)] {
       if (is_stopped_) return;
+      if (liar) setup_.blame(*liar, taken.error().message);
       if (taken.has_error()) {
         const std::string line = fmt::format("no copy of stage {} can be kept now: {}",
                                              stage.value(), taken.error().message);

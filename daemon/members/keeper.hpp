@@ -39,6 +39,7 @@ struct KeeperSetup {
   std::uint64_t most_bytes = 0;  // of a checkpoint
   /// Which checkpoint of that stage the file is, if it is a sound one. Blocks.
   std::function<Result<swarm::CheckpointId>(StageIndex, const std::filesystem::path&)> verify;
+  std::function<void(const NodeId& donor, const std::string& why)> blame{};  // its copy is a lie
 };
 
 class Keeper {

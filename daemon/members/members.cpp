@@ -39,9 +39,7 @@ membership::Options to_options(const Members::Setup& setup) {
     options.addresses = {setup.announce};
   }
   options.memory_bytes = setup.memory_bytes;
-  std::uint64_t salt = 0;
-  std::copy_n(setup.identity.id.bytes.begin(), sizeof salt, reinterpret_cast<std::uint8_t*>(&salt));
-  options.seed = mix64(salt ^ setup.now_unix_s);
+  options.seed = mix64(membership::prefix_of(setup.identity.id) ^ setup.now_unix_s);
   return options;
 }
 
@@ -59,20 +57,21 @@ Members::Members(asio::io_context& core, Setup setup, std::function<void(const R
       setup_(std::move(setup)),
       report_(std::move(report)),
       notary_(to_notary(setup_)),
-      door_(setup_.entry.description_bytes, notary_),
+      door_(setup_.entry.description_bytes, notary_, !setup_.entry.description.data.empty()),
       membership_(to_options(setup_), core_now()),
       timer_(core.get_executor(), [this] { handle(membership::Tick{}); }),
       reach_timer_(core),
       book_timer_(core),
       meet_timer_(core),
       is_reachable_(setup_.announce.empty() ? std::nullopt : std::optional(true)),
-      beginning_(core, setup_.beginning),
-      keeper_(core, setup_.keeper),
+      beginning_(core, beginning_setup()),
+      keeper_(core, keeper_setup()),
+      shelf_(core, setup_.data),
       knocked_(core_now()),
       stage_(setup_.entry.stage),
       stages_(setup_.entry.swarm.stages),
       neighbours_(setup_.identity.id, stage_),
-      mover_(setup_.identity.id, stage_, core_now()) {}
+      mover_(setup_.identity.id, stage_, core_now(), !setup_.entry.description.data.empty()) {}
 
 Members::~Members() {
   asker_.join();
@@ -102,6 +101,11 @@ TransportCallbacks Members::callbacks_around(TransportCallbacks training) {
   callbacks.on_gossip = [this](const NodeId& from, const std::string& bytes) {
     on_gossip(from, bytes);
   };
+  callbacks.on_misdeed = [this](const NodeId& peer, const std::string& what) {
+    // Keys cost nothing: who is not a member has nothing to lose.
+    if (membership_.view().present(peer) != nullptr)
+      report_(swarm::Misbehaved{peer, "a broken rule of the wire", what});
+  };
   callbacks.may_relay = [this](const NodeId& caller, const NodeId& callee) {
     return may_relay(caller, callee);
   };
@@ -125,11 +129,13 @@ void Members::start(const std::string& listen_address) {
   };
   beginning_.start([this] { return state_in_swarm(); }, open_way);
   keeper_.start([this] { return stages_to_keep(); }, open_way);
+  shelf_.start([this] { return data_sources(); }, open_way);
   learn(setup_.entry.records);
   handle(membership::Tick{});
   arm_reach_timer(kFirstReach);
   keep_book();
   meet_neighbours();
+  go_outside(listen_address);
 }
 
 void Members::note_state() {
@@ -138,8 +144,9 @@ void Members::note_state() {
   say_what_it_does();
 }
 
-void Members::note_misdeed(const NodeId& peer, const std::string& what) {
-  if (has_left_ || !conduct_.note(core_now(), peer, what)) return;
+void Members::note_misdeed(const swarm::Misbehaved& misdeed) {
+  const NodeId& peer = misdeed.peer;
+  if (has_left_ || !conduct_.note(core_now(), peer, to_string(misdeed), misdeed.is_grave)) return;
   const std::string reason = *conduct_.quarantine_of(core_now(), peer);
   report_(Warned{fmt::format(
       "peer {} is quarantined for {} minutes: {}", to_short(peer),
@@ -159,6 +166,9 @@ void Members::leave() {
   if (std::exchange(has_left_, true)) return;
   beginning_.stop();
   keeper_.stop();
+  shelf_.stop();
+  if (board_) board_->stop();
+  if (mapping_) mapping_->stop();
   membership_.handle(core_now(),
                      membership::DoingChanged{membership::Doing::kGone, stage_, StageIndex{}});
   while (const auto action = membership_.poll_action()) {

@@ -23,15 +23,18 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "daemon/discovery/notice_board.hpp"
 #include "daemon/identity.hpp"
 #include "daemon/members/beginning.hpp"
 #include "daemon/members/conduct.hpp"
+#include "daemon/members/data_shelf.hpp"
 #include "daemon/members/door.hpp"
 #include "daemon/members/entry.hpp"
 #include "daemon/members/keeper.hpp"
 #include "daemon/members/mover.hpp"
 #include "daemon/members/neighbours.hpp"
 #include "daemon/members/notary.hpp"
+#include "daemon/port_mapping/port_mapping.hpp"
 #include "daemon/report.hpp"
 #include "daemon/transport.hpp"
 #include "daemon/wakeup_timer.hpp"
@@ -48,6 +51,16 @@ struct MemberInfo {
   std::optional<NodeId> relay;  // its link goes through this one
 };
 
+/// How this node is found by those who know no address of it. Each may be none: then it is not.
+struct Outside {
+  std::function<Result<std::unique_ptr<Discovery>>(const std::string& listen)> make_discovery;
+  std::filesystem::path dht_nodes;  // kept here
+  std::function<std::vector<std::unique_ptr<Gateway>>()> make_gateways;
+};
+
+/// As the node's settings have them.
+Outside make_outside(const config::NodeConfig& node, const trust::SwarmOrigin& origin);
+
 class Members {
  public:
   struct Setup {
@@ -59,8 +72,10 @@ class Members {
     std::uint64_t now_unix_s = 0;
     BeginningSetup beginning;
     KeeperSetup keeper;
+    DataShelf::Setup data;
     bool may_move = false;                            // the swarm chooses the stage
     std::function<void(const Mover::Move&)> move_to;  // this node is to go to another stage
+    Outside outside;
   };
   Members(boost::asio::io_context& core, Setup setup, std::function<void(const Report&)> report);
   ~Members();
@@ -71,15 +86,19 @@ class Members {
   /// The transport listens at this address, if it listens.
   void start(const std::string& listen_address);
   /// Whoever misbehaves too often is not worked with for a while (conduct.hpp).
-  void note_misdeed(const NodeId& peer, const std::string& what);
+  void note_misdeed(const swarm::Misbehaved& misdeed);
   /// This node has a checkpoint of its stage, or may have one now.
   void note_state();
   /// What its weights wait for; empty: they have begun.
   const std::string& waiting_for() const { return beginning_.waiting_for(); }
+  const DataShelf& data() const { return shelf_; }
   /// Says goodbye to everybody; nothing is heard or told any more.
   void leave();
 
   std::vector<MemberInfo> list() const;
+  /// For people, one line each.
+  std::string discovery_status() const;
+  const std::string& port_mapping_status() const { return mapping_status_; }
 
  private:
   using Event = swarm::membership::Event;
@@ -92,6 +111,10 @@ class Members {
   void on_gossip(const NodeId& from, const std::string& bytes);
   void on_question(const Question& question);
   Door::Inside inside();
+  BeginningSetup beginning_setup();
+  KeeperSetup keeper_setup();
+  void accuse(const NodeId& donor, const std::string& why);
+  bool is_quarantined(const NodeId& node) const;
   void learn(const std::vector<std::string>& records);
 
   void carry_out(const swarm::membership::Send& action);
@@ -111,6 +134,13 @@ class Members {
   Result<> may_relay(const NodeId& caller, const NodeId& callee) const;
   std::vector<RelayAddress> relays_to(const swarm::membership::NodeRecord& record) const;
 
+  void go_outside(const std::string& listen_address);
+  void start_notice_board(const std::string& listen_address);
+  NoticeBoard::Surroundings surroundings() const;
+  std::vector<std::string> addresses_of_members() const;
+  void on_mapping(const PortMappingNews& news);
+  std::uint16_t port_to_try() const;
+
   void find_reach();
   void arm_reach_timer(Duration after);
   void answer_reach(const Question& question);
@@ -119,6 +149,8 @@ class Members {
   std::map<StageIndex, std::vector<Donor>> stages_to_keep() const;
   std::vector<Donor> keepers_of(StageIndex stage) const;
   std::vector<Donor> donors_of(StageIndex stage) const;
+  bool keeps(StageIndex stage) const;
+  DataShelf::Sources data_sources();
   void knock_again();
   void keep_balance();
   void say_what_it_does();
@@ -138,10 +170,13 @@ class Members {
   boost::asio::steady_timer book_timer_;
   boost::asio::steady_timer meet_timer_;
   boost::asio::thread_pool asker_{1};
-  boost::asio::thread_pool reader_{1};  // of the disk, for those who copy
-  std::size_t reaches_ = 0;             // being tried for others
-  std::uint16_t port_ = 0;              // that this node listens on; 0: none
-  std::optional<bool> is_reachable_;    // none: not known yet
+  boost::asio::thread_pool reader_{1};        // of the disk, for those who copy
+  std::size_t reaches_ = 0;                   // being tried for others
+  std::uint16_t port_ = 0;                    // that this node listens on; 0: none
+  std::optional<bool> is_reachable_;          // none: not known yet
+  std::optional<std::uint16_t> mapped_port_;  // the router's, as it says
+  bool tries_mapped_ = false;
+  std::string mapping_status_;
 
   std::map<NodeId, PeerAddress> linked_;
   struct Relayed {
@@ -162,10 +197,12 @@ class Members {
   Conduct conduct_;
   Beginning beginning_;
   Keeper keeper_;
+  DataShelf shelf_;
   std::size_t answers_ = 0;  // being read from the disk for others
   bool has_state_ = false;   // a checkpoint of this stage
   TimePoint knocked_;
   std::size_t next_door_ = 0;
+  std::size_t next_asked_ = 0;  // for data
   StageIndex stage_;
   std::uint32_t stages_ = 1;
   Neighbours neighbours_;
@@ -178,6 +215,8 @@ class Members {
   std::optional<StageIndex> target_;     // it moves there
   std::set<NodeId> kept_;                // links with them are to be kept up
   bool has_left_ = false;
+  std::optional<NoticeBoard> board_;
+  std::optional<PortMapping> mapping_;  // its thread posts to the strand
 };
 
 }  // namespace brigade::daemon

@@ -30,7 +30,7 @@ std::optional<Mover::Move> Mover::decide(TimePoint now, const std::vector<Crew>&
     const bool can_spare = !crew.nodes.empty() && size_of(crew) > 1;
     if (can_spare && (!richest || size_of(crew) > size_of(crews[richest->value()])))
       richest = stage;
-    if (i == 0) continue;
+    if (i == 0 && !gives_data_) continue;
     if (!emptiest || size_of(crew) < size_of(crews[emptiest->value()])) emptiest = stage;
     if (size_of(crew) > 0 || crew.awaits_one) {
       vacant_since_.erase(stage);

@@ -7,7 +7,7 @@
 //   smallest hash of node and stage.
 // - One at a time: while somebody is on its way to a stage, nobody else sets out for it; who has
 //   arrived somewhere stays for kStays.
-// - Nobody is sent to be a head: that takes the data.
+// - Nobody is sent to be a head where the swarm's description names no data to copy.
 #pragma once
 
 #include <map>
@@ -35,8 +35,8 @@ class Mover {
   static constexpr std::size_t kTilt = 2;
   static constexpr Duration kToFinish = std::chrono::seconds{20};
 
-  Mover(const NodeId& self, StageIndex stage, TimePoint now)
-      : self_(self), stage_(stage), arrived_at_(now) {}
+  Mover(const NodeId& self, StageIndex stage, TimePoint now, bool gives_data = false)
+      : self_(self), stage_(stage), gives_data_(gives_data), arrived_at_(now) {}
 
   /// `crews` by stage. Where this node is to go now, and why.
   struct Move {
@@ -52,6 +52,7 @@ class Mover {
 
   NodeId self_;
   StageIndex stage_;
+  bool gives_data_;
   TimePoint arrived_at_;
   std::map<StageIndex, TimePoint> vacant_since_;
   std::optional<TimePoint> tilted_since_;

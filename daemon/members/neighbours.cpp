@@ -1,22 +1,14 @@
 #include "daemon/members/neighbours.hpp"
 
-#include <cstring>
-
 #include "base/random.hpp"
 
 namespace brigade::daemon {
 
 namespace membership = swarm::membership;
 
-namespace {
-
-std::uint64_t word_of(const NodeId& id) {
-  std::uint64_t word = 0;
-  std::memcpy(&word, id.bytes.data(), sizeof word);
-  return word;
+Neighbours::Rank Neighbours::rank_of(const NodeId& member) const {
+  return {mix64(membership::prefix_of(self_) ^ membership::prefix_of(member)), member};
 }
-
-}  // namespace
 
 bool Neighbours::trains_with(StageIndex stage) const {
   return stage == stage_ || stage == stage_.next() || stage.next() == stage_;
@@ -30,13 +22,13 @@ void Neighbours::update(const membership::RecordPtr& record, membership::Standin
        record->doing == membership::Doing::kMoving || record->doing == membership::Doing::kLeaving);
   if (!works || record->id == self_ || !trains_with(*record->stage)) return;
   stages_.emplace(record->id, *record->stage);
-  ranked_[*record->stage].emplace(mix64(word_of(self_) ^ word_of(record->id)), record->id);
+  ranked_[*record->stage].insert(rank_of(record->id));
 }
 
 void Neighbours::forget(const NodeId& member) {
   const auto known = stages_.find(member);
   if (known == stages_.end()) return;
-  ranked_[known->second].erase({mix64(word_of(self_) ^ word_of(member)), member});
+  ranked_[known->second].erase(rank_of(member));
   stages_.erase(known);
 }
 

@@ -33,6 +33,8 @@ class Neighbours {
 
  private:
   using Rank = std::pair<std::uint64_t, NodeId>;
+  Rank rank_of(const NodeId& member) const;
+
   NodeId self_;
   StageIndex stage_;
   std::map<NodeId, StageIndex> stages_;

@@ -67,40 +67,72 @@ void Members::on_question(const Question& question) {
 void Members::answer_member(const Question& question) {
   if (membership_.view().present(question.asker) == nullptr)
     return question.answer(make_error(ErrorCode::kBadInput, "not a member that this node knows"));
-  const auto stage = stage_asked_for(question.kind, question.bytes);
-  if (stage.has_error()) return question.answer(stage.error());
   if (answers_ >= kMostAnswers)
     return question.answer(make_error(ErrorCode::kUnavailable, "ask again later"));
+  std::vector<HeldCheckpoint> held;
+  if (question.kind != Asks::kData) {
+    const auto stage = stage_asked_for(question.kind, question.bytes);
+    if (stage.has_error()) return question.answer(stage.error());
+    held = *stage == stage_ ? setup_.beginning.own() : keeper_.held(*stage);
+  }
   ++answers_;
-  auto held = *stage == stage_ ? setup_.beginning.own() : keeper_.held(*stage);
   asio::post(reader_, [this, question, held = std::move(held)] {
-    if (question.kind == Asks::kCheckpoints) {
-      question.answer(checkpoints_answer(held));
-    } else {
-      question.answer(piece_answer(question.bytes, held));
+    switch (question.kind) {
+      case Asks::kData:
+        question.answer(data_answer(question.bytes, shelf_.files()));
+        break;
+      case Asks::kCheckpoints:
+        question.answer(checkpoints_answer(held));
+        break;
+      default:
+        question.answer(piece_answer(question.bytes, held));
     }
     asio::post(core_, [this] { --answers_; });
   });
 }
 
-/// Nodes of that stage that have its state, whether they can be dialled or not.
+/// What it gave costs a whole copy to find out, and no accident of the network looks like it: once
+/// is enough.
+void Members::accuse(const NodeId& donor, const std::string& why) {
+  report_(swarm::Misbehaved{donor, "a checkpoint that is not what it says", why, true});
+}
+
+bool Members::is_quarantined(const NodeId& node) const {
+  return conduct_.quarantine_of(core_now(), node).has_value();
+}
+
+BeginningSetup Members::beginning_setup() {
+  BeginningSetup setup = setup_.beginning;
+  setup.blame = [this](const NodeId& donor, const std::string& why) { accuse(donor, why); };
+  return setup;
+}
+
+KeeperSetup Members::keeper_setup() {
+  KeeperSetup setup = setup_.keeper;
+  setup.blame = [this](const NodeId& donor, const std::string& why) { accuse(donor, why); };
+  return setup;
+}
+
+/// Nodes of that stage that have its state: those that can be dialled, else through others.
 std::vector<Donor> Members::donors_of(StageIndex stage) const {
   std::vector<Donor> donors;
+  std::vector<membership::RecordPtr> out_of_reach;
   for (const MemberInfo& member : list()) {
     const membership::NodeRecord& record = *member.record;
     if (member.is_self || !record.has_state || record.stage != stage) continue;
-    Donor donor{record.id, {}, {}};
+    if (is_quarantined(record.id)) continue;
     if (record.can_be_dialled && !record.addresses.empty()) {
-      donor.address = record.addresses.front();
-    } else if (const auto relays = relays_to(record); !relays.empty()) {
-      donor.relay = relays.front();
+      donors.push_back({record.id, record.addresses.front(), {}});
+    } else {
+      out_of_reach.push_back(member.record);
     }
-    donors.push_back(std::move(donor));
   }
-  // Through others only where it must be.
-  const auto can_be_dialled = [](const Donor& donor) { return !donor.address.empty(); };
-  if (std::ranges::any_of(donors, can_be_dialled))
-    std::erase_if(donors, [&](const Donor& donor) { return !can_be_dialled(donor); });
+  if (!donors.empty()) return donors;
+  for (const membership::RecordPtr& record : out_of_reach) {
+    const std::vector<RelayAddress> relays = relays_to(*record);
+    donors.push_back(
+        {record->id, {}, relays.empty() ? std::nullopt : std::optional(relays.front())});
+  }
   return donors;
 }
 
@@ -112,6 +144,7 @@ std::vector<Donor> Members::keepers_of(StageIndex stage) const {
     const bool is_beside =
         record.stage && (record.stage->next() == stage || stage.next() == *record.stage);
     if (!is_beside || !record.can_be_dialled || record.addresses.empty()) continue;
+    if (is_quarantined(record.id)) continue;
     ranked.emplace(Keeper::rank_of(record.id, stage),
                    Donor{record.id, record.addresses.front(), {}});
   }
@@ -120,17 +153,43 @@ std::vector<Donor> Members::keepers_of(StageIndex stage) const {
   return keepers;
 }
 
+bool Members::keeps(StageIndex stage) const {
+  const auto keepers = keepers_of(stage);
+  const auto own = std::ranges::find(keepers, setup_.identity.id, &Donor::node);
+  return own != keepers.end() && own - keepers.begin() < std::ptrdiff_t{Keeper::kCopies};
+}
+
+/// Heads have the data, and those that keep the first stage; at the beginning the owner's node,
+/// wherever it trains.
+DataShelf::Sources Members::data_sources() {
+  const StageIndex first{0};
+  DataShelf::Sources sources;
+  sources.is_wanted = stage_ == first || (neighbours_.trains_with(first) && keeps(first));
+  if (!sources.is_wanted) return sources;
+  sources.donors = donors_of(first);
+  if (sources.donors.size() > kMostAsked) sources.donors.resize(kMostAsked);
+  std::vector<Donor> keepers = keepers_of(first);
+  if (keepers.size() > kMostAsked) keepers.resize(kMostAsked);
+  std::ranges::move(keepers, std::back_inserter(sources.donors));
+  const std::vector<MemberInfo> all = list();
+  for (std::size_t i = 0; i < std::min(all.size(), kMostAsked); ++i) {
+    const membership::NodeRecord& record = *all[next_asked_++ % all.size()].record;
+    if (record.can_be_dialled && !record.addresses.empty())
+      sources.donors.push_back({record.id, record.addresses.front(), {}});
+  }
+  std::erase_if(sources.donors,
+                [this](const Donor& donor) { return donor.node == setup_.identity.id; });
+  return sources;
+}
+
 std::map<StageIndex, std::vector<Donor>> Members::stages_to_keep() const {
   std::map<StageIndex, std::vector<Donor>> wanted;
   for (std::uint32_t other = 0; other < stages_; ++other) {
     const StageIndex stage(other);
     if (stage == stage_ || !neighbours_.trains_with(stage)) continue;
     const auto keepers = keepers_of(stage);
-    const auto own = std::ranges::find(keepers, setup_.identity.id, &Donor::node);
-    const bool is_chosen =
-        own != keepers.end() && own - keepers.begin() < std::ptrdiff_t{Keeper::kCopies};
     std::vector<Donor> donors = donors_of(stage);
-    if (!is_chosen && !donors.empty()) continue;
+    if (!keeps(stage) && !donors.empty()) continue;
     // Of a stage without anybody, from others that keep it.
     if (donors.empty())
       std::ranges::copy_if(keepers, std::back_inserter(donors),
@@ -190,16 +249,17 @@ void Members::find_reach() {
   if (askable.empty()) return arm_reach_timer(kFirstReach);
   const auto pick = static_cast<std::size_t>(core_now().time_since_epoch().count() / 1'000'000);
   const membership::RecordPtr asked = askable[pick % askable.size()];
-  asio::post(asker_, [this, asked] {
+  const std::uint16_t port = port_to_try();
+  asio::post(asker_, [this, asked, port] {
     auto answer = ask(asked->addresses.front(), setup_.identity, asked->id, Asks::kReach,
-                      reach_question(port_), kAskLimit);
-    asio::post(core_, [this, answer = std::move(answer)] {
+                      reach_question(port), kAskLimit);
+    asio::post(core_, [this, port, answer = std::move(answer)] {
       if (has_left_) return;
       const auto reached =
           answer.has_value() ? read_reached(*answer) : Result<Reached>(answer.error());
       // An address of another port is not this node's.
       const bool is_own = reached.has_value() && is_host_port(reached->address) &&
-                          reached->address.ends_with(fmt::format(":{}", port_));
+                          reached->address.ends_with(fmt::format(":{}", port));
       const bool can = is_own && reached->can_be_dialled;
       if (is_own) {
         if (is_reachable_ != can)
@@ -207,6 +267,7 @@ void Members::find_reach() {
         is_reachable_ = can;
         handle(membership::ReachChanged{can, {reached->address}});
       }
+      tries_mapped_ = mapped_port_ && (port == port_) != can;
       arm_reach_timer(can ? kReachRecheck : kReachAgain);
     });
   });

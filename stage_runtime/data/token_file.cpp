@@ -206,9 +206,13 @@ std::vector<std::int32_t> TokenFile::draw(std::uint64_t seed, const MicrobatchId
   return out;
 }
 
-std::uint64_t TokenFile::eval_batches(std::uint32_t batch, std::uint32_t tokens) const {
+std::uint64_t eval_batches(std::uint64_t file_tokens, std::uint32_t batch, std::uint32_t tokens) {
   BRIGADE_CHECK(batch > 0 && tokens > 0);
-  return size() == 0 ? 0 : (size() - 1) / tokens / batch;
+  return file_tokens == 0 ? 0 : (file_tokens - 1) / tokens / batch;
+}
+
+std::uint64_t TokenFile::eval_batches(std::uint32_t batch, std::uint32_t tokens) const {
+  return stage::eval_batches(size(), batch, tokens);
 }
 
 std::vector<std::int32_t> TokenFile::window(std::uint64_t index, std::uint32_t batch,

@@ -34,6 +34,9 @@ std::string to_json(const TokenManifest& manifest);
 /// FILE.json
 std::filesystem::path manifest_path(const std::filesystem::path& file);
 
+/// Whole evaluation batches in so many tokens.
+std::uint64_t eval_batches(std::uint64_t file_tokens, std::uint32_t batch, std::uint32_t tokens);
+
 /// Read-only and immutable: any thread may read. The file must not be cut short while it is open;
 /// replacing it by rename, as prepare_data() does, is fine.
 class TokenFile {

@@ -72,6 +72,11 @@ void Overlay::look_around(TimePoint now) {
 
 void Overlay::learn(const RecordPtr& record) {
   if (record->id == shared_.options.self || !record->can_be_dialled) return;
+  // Old words of a node lie about longer than it stays where they say.
+  const auto is_newer = [&](const RecordPtr& known) {
+    return known->id == record->id && known->incarnation > record->incarnation;
+  };
+  if (std::any_of(contacts_.begin(), contacts_.end(), is_newer)) return;
   std::erase_if(contacts_, [&](const RecordPtr& known) { return known->id == record->id; });
   if (contacts_.size() < kMostContacts) {
     contacts_.push_back(record);

@@ -18,9 +18,9 @@ class Join(SwarmTest):
         self.port = free_port()
         self.owner = Machine(self, "o")
 
-    def owner_joins(self):
+    def owner_joins(self, *flags):
         address = f"127.0.0.1:{self.port}"
-        self.owner.join("mine", "--announce", address, listen=address)
+        self.owner.join("mine", "--announce", address, *flags, listen=address)
         self.owner.wait_for(lambda s: s["members"], 30, "the owner's node")
 
     def invite(self, *flags):
@@ -33,12 +33,7 @@ class Join(SwarmTest):
 
     def account(self, machine):
         """What every node keeps true, whatever happens to the others."""
-        status = machine.status()
-        replica = status["replicas"]
-        self.assertEqual(replica["taken"],
-                         status["applied"] + status["in_flight"] + replica["handed_back"], status)
-        self.assertEqual(replica["written_off"], 0)
-        return status
+        self.assertEqual(machine.account()["replicas"]["written_off"], 0)
 
     def test_three_join_and_train_and_one_is_killed_and_comes_back(self):
         self.owner_joins()
@@ -101,14 +96,14 @@ class Join(SwarmTest):
 
     def test_a_stage_without_anybody_comes_back_from_its_keepers(self):
         """All nodes of a stage die for good; one of the fullest stage takes it over."""
-        self.owner_joins()
+        self.owner_joins("--stage", 0)
         line = self.invite("--uses", "any")
         dead = [Machine(self, name) for name in "ab"]
         tails = [Machine(self, name) for name in "cd"]
         for machine in dead:
             machine.join(line, "--stage", 1)
         self.owner.wait_for(lambda s: len(s["members"]) == 3, 30, "stage 1 hosted twice")
-        for machine in tails:  # the swarm sends them to stage 2, and may send them elsewhere
+        for machine in tails:  # the swarm sends them to stages 2 and 0, and may move them
             machine.join(line)
         self.owner.wait_for_training(120)
         harness.wait_until(lambda: self.kept(1), 30, "a copy of stage 1 at a keeper")
@@ -136,6 +131,32 @@ class Join(SwarmTest):
         if copies and kept:  # checkpoints of long ago are removed
             self.assertIn(kept[0].read_bytes(), [file.read_bytes() for file in copies])
         self.account(self.owner)
+
+    def test_a_stranger_becomes_a_head_and_outlives_the_first(self):
+        """The tokens lie on the owner's machine alone: another head copies them, and so do those
+        that keep the first stage."""
+        self.owner_joins()
+        line = self.invite("--uses", "any")
+        middle, tail, head = (Machine(self, name) for name in "abc")
+        middle.join(line, "--stage", 1)
+        tail.join(line, "--stage", 2)
+        self.owner.wait_for_training(60)
+        head.join(line)
+        head.wait_for_training()
+        self.assertEqual(head.status()["stage"], 0)
+        tokens = (self.folder / "data/train.bin").read_bytes()
+        for machine in (head, middle):
+            copies = harness.wait_until(
+                lambda m=machine: list(m.home.glob("**/data/train.bin")), 30, "a copy of the data")
+            self.assertFalse(copies[0].is_symlink())
+            self.assertEqual(copies[0].read_bytes(), tokens)
+        self.assertEqual(list(tail.home.glob("**/data/train.bin")), [])
+        head.wait_for(lambda s: s["drawn"] > 20, 30, "micro-batches that it drew")
+        self.owner.kill()
+        reached = head.status()["position"]
+        head.wait_for_training(reached + 100, 30)
+        for machine in (middle, tail, head):
+            self.account(machine)
 
     def kept(self, stage):
         return list(self.folder.glob(f"*/**/keeps/stage-{stage}/*.safetensors"))

@@ -84,6 +84,14 @@ class Machine:
         lines = run.out.strip().split("\n")
         return json.loads(lines[0]) if run.code == 0 and lines[0] else None
 
+    def account(self):
+        """Its status, once every micro-batch that it ever had is where it should be."""
+        status = self.status()
+        replica = status["replicas"]
+        known = status["applied"] + status["in_flight"] + replica["handed_back"]
+        self.test.assertEqual(replica["taken"], known, (self.home.name, status))
+        return status
+
     def wait_for(self, condition, seconds, what):
         def holds():
             if self.process.poll() is not None:

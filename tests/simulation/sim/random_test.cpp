@@ -5,11 +5,12 @@
 
 #include "sim/world.hpp"
 #include "tests/catch.hpp"
+#include "tests/seeds.hpp"
 
 namespace brigade::sim {
 namespace {
 
-constexpr std::uint64_t kSeeds = 500;
+constexpr std::uint64_t kSeeds = test::seeds(500);
 
 TEST_CASE(
     "500 random scenarios: nothing is violated, everything recovers, every branch is reached") {
@@ -30,12 +31,13 @@ TEST_CASE(
   for (std::size_t i = 0; i < kBranches; ++i) {
     const auto branch = static_cast<Branch>(i);
     if (branch == Branch::kAnsweredBusy) continue;  // bounds far beyond these windows
+    if (test::kIsSanitized) continue;               // too few seeds to reach all
     CAPTURE(to_string(branch));
     CHECK(branches.of(branch) > 0);
   }
-  CHECK(lost > 5'000);
-  CHECK(duplicated > 3'000);
-  CHECK(healed > 100);
+  CHECK(lost > test::seeds(5'000));
+  CHECK(duplicated > test::seeds(3'000));
+  CHECK(healed > test::seeds(100));
   WARN(events << " events, " << lost << " messages lost, " << duplicated << " duplicated, "
               << healed << " runs healed in a later epoch");
 }

@@ -5,11 +5,12 @@
 #include "sim/reference.hpp"
 #include "sim/world.hpp"
 #include "tests/catch.hpp"
+#include "tests/seeds.hpp"
 
 namespace brigade::sim {
 namespace {
 
-constexpr std::uint64_t kSeeds = 3;
+constexpr std::uint64_t kSeeds = test::kIsSanitized ? 2 : 3;
 
 RunResult run_checked(const Scenario& scenario, std::uint64_t seed) {
   RunResult result = run(scenario, seed, {});

@@ -41,6 +41,9 @@ TEST_CASE("a node's settings are read back as they were written") {
   config.device = "cuda:1";
   config.threads = 0;
   config.link_delay_ms = 100;
+  config.port_mapping = false;
+  config.discovery.dht = false;
+  config.discovery.bootstrap = {"rendezvous.example:7070", "[2001:db8::1]:7070"};
   config.peers = {{kId, "host.example:7070", 2}, {kOtherId, "", 4}};
   const auto read = parse_node_config(to_toml(config), "node.toml");
   REQUIRE(read);
@@ -53,6 +56,12 @@ TEST_CASE("a wrong setting is named with its place") {
   CHECK(contains(error_of(kLeast + "device = \"gpu\"\n"), "device must be auto, cpu or cuda:N"));
   CHECK(contains(error_of(kLeast + "log = \"loud\"\n"), "must be one of trace, debug"));
   CHECK(contains(error_of(kLeast + "link_delay_ms = 10001\n"), "link_delay_ms must be a whole"));
+  CHECK(contains(
+      error_of(kLeast + "[discovery]\nbootstrap = [\"a:1\", \"nowhere\"]\n"),
+      "discovery.bootstrap must be a list of at most 16, each host:port, not a list of 2"));
+  CHECK(contains(error_of(kLeast + "discovery.bootstrap = [1]\n"), "not a list of 1 numbers"));
+  CHECK(contains(error_of(kLeast + "discovery.bootstrap = \"a:1\"\n"), "must be a list"));
+  CHECK(error_of(kLeast + "discovery.bootstrap = []\n") == "");
   CHECK(contains(error_of(kLeast + "stag = 1\n"), "did you mean stage?"));
   CHECK(contains(error_of(kLeast + "[[peers]]\nid = \"12\"\n"),
                  "node.toml:4:6: peers[0].id must be 64 hexadecimal digits"));

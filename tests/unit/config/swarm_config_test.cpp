@@ -78,7 +78,7 @@ TEST_CASE("a wrong value is named with its place and what was expected") {
   CHECK(contains(error_of("[run]\nbatch = 8.0\n"), "run.batch must be a whole number"));
   CHECK(contains(error_of("[run]\nlock_step = 1\n"), "must be true or false, not 1"));
   CHECK(contains(error_of("[data]\ntrain = 1979-05-27\n"), "not a date or time"));
-  CHECK(contains(error_of("split = [\"a\"]\n"), "not a list of something else"));
+  CHECK(contains(error_of("split = [\"a\"]\n"), "not a list of 1 texts"));
   CHECK(contains(error_of("[method]\nlearning_rate = nan\n"), "a number above 0 up to 10"));
   CHECK(contains(error_of("[method]\nlearning_rate = inf\n"), "not inf"));
   CHECK(contains(error_of("[method]\nname = \"nestrov\"\n"), "must be one of nesterov, "));

@@ -116,11 +116,13 @@ class FakeStage final : public stage::Stage {
     return out;
   }
   Result<> blend(std::uint64_t, const stage::Encoded& mine, const stage::Encoded& theirs,
-                 double weight) override {
+                 double weight, double farthest) override {
     std::vector<float> own(stage::kShareWidth);
     std::vector<float> other(stage::kShareWidth);
     BRIGADE_TRY(stage::decode(mine.codec, mine.bytes, own, "mine"));
     BRIGADE_TRY(stage::decode(theirs.codec, theirs.bytes, other, "theirs"));
+    if (std::abs(other.front() - own.front()) > farthest * std::abs(own.front()))
+      return make_error(ErrorCode::kProtocol, "far away");
     weight_ += static_cast<float>(weight) * (other.front() - own.front());
     return {};
   }
@@ -143,8 +145,8 @@ class FakeStage final : public stage::Stage {
   }
   Result<stage::Bytes> plus_one(std::vector<float> values, Codec answer,
                                 const std::string& what) const {
-    constexpr float kTooLarge = 1e38F;  // doubled, for tests of overflow
-    for (float& value : values) value = value > kTooLarge ? value * 2 : value + 1;
+    constexpr float kTooLarge = 1e5F;  // makes it overflow, for tests
+    for (float& value : values) value = value > kTooLarge ? value * 1e38F : value + 1;
     const std::size_t size = stage::encoded_bytes(answer, elements_);
     stage::Bytes out{std::make_unique<std::byte[]>(size), size};
     BRIGADE_TRY(stage::encode(answer, values, stage::Rounding::to_nearest(),

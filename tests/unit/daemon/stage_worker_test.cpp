@@ -165,7 +165,7 @@ TEST_CASE("bytes that make no sense are the sender's fault, and the reason says 
 
 TEST_CASE("values of its own that are not finite are a stage's own failure") {
   auto middle = make_worker(1, 3);
-  const float huge = std::numeric_limits<float>::max();  // the paper stage doubles it
+  const float huge = 2e5F;  // which the paper stage makes overflow
   const auto failed =
       expect<FailedOutcome>(middle.carry_out(ForwardTask{train_id(1), make_activation(huge, 1)}));
   CHECK(failed.error.message.find("the activation of micro-batch 1/0/1") != std::string::npos);
@@ -222,6 +222,43 @@ TEST_CASE("a share of another shape, or of values that are none, changes nothing
   }
   const auto after = expect<ShareOutcome>(middle.carry_out(ShareTask{2}));
   CHECK(after.payload.checksum == mine.payload.checksum);
+}
+
+TEST_CASE("a tensor that has exploded is refused, whichever way it comes, and the next is not") {
+  auto middle = make_worker(1, 3);
+  for (int i = 0; i < 40; ++i) {
+    expect<ForwardOutcome>(middle.carry_out(ForwardTask{train_id(1), make_activation(4, 7)}));
+    expect<BackwardOutcome>(
+        middle.carry_out(BackwardTask{train_id(1), make_activation(4, 7), make_gradient(2)}));
+  }
+  const auto forward =
+      expect<RejectedOutcome>(middle.carry_out(ForwardTask{train_id(2), make_activation(4e5F, 7)}));
+  CHECK(forward.reason.find("exploded") != std::string::npos);
+  const auto backward = expect<RejectedOutcome>(
+      middle.carry_out(BackwardTask{train_id(1), make_activation(4, 7), make_gradient(2e5F)}));
+  CHECK(backward.direction == swarm::Direction::kBackward);
+  expect<ForwardOutcome>(middle.carry_out(ForwardTask{train_id(2), make_activation(4, 7)}));
+}
+
+TEST_CASE("weights far from one's own are refused where both sides have learned") {
+  auto middle = make_worker(1, 3);
+  const auto mine = expect<ShareOutcome>(middle.carry_out(ShareTask{1})).payload;
+  const auto far = [&](float factor) {
+    std::vector<float> values(stage::kShareWidth);
+    REQUIRE(stage::decode(Codec::kFp32, mine.tensor(), values, "mine").has_value());
+    for (float& value : values) value *= factor;
+    PayloadBuffer buffer(mine.tensor().size());
+    std::memcpy(buffer.bytes().data(), values.data(), buffer.bytes().size());
+    return PayloadData{mine.shape, std::move(buffer).into_slice(), 0};
+  };
+  const auto blend = [&](const PayloadData& theirs, bool have_learned) {
+    return expect<BlendOutcome>(middle.carry_out(BlendTask{1, mine, theirs, 0.5, have_learned}))
+        .rejected;
+  };
+  CHECK(blend(far(-1), true) != "");
+  CHECK(blend(far(1.5), true) == "");
+  CHECK(blend(far(-1), false) == "");  // a newcomer may be anywhere
+  CHECK(blend(far(1e6F), false) != "");
 }
 
 }  // namespace

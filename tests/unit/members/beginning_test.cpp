@@ -65,19 +65,21 @@ struct Newcomer {
   StateInSwarm swarm;
   bool is_waiting = true;
   std::vector<std::uint64_t> begun_with;  // positions
-  Beginning beginning{core,
-                      {.identity = {},
-                       .stage = {},
-                       .folder = {},
-                       .most_bytes = 1000,
-                       .own = [this] { return own; },
-                       .take_in = nullptr,
-                       .start_from =
-                           [this](const swarm::CheckpointId& id) {
-                             begun_with.push_back(id.position);
-                             is_waiting = false;
-                           },
-                       .is_waiting = [this] { return is_waiting; }}};
+  Beginning beginning{
+      core,
+      {.identity = {},
+       .stage = {},
+       .folder = {},
+       .most_bytes = 1000,
+       .own = [this] { return own; },
+       .take_in = nullptr,
+       .start_from =
+           [this](const swarm::CheckpointId& id) {
+             begun_with.push_back(id.position);
+             is_waiting = false;
+           },
+       .blame = [](const NodeId&, const std::string&) { FAIL("nobody gave a copy"); },
+       .is_waiting = [this] { return is_waiting; }}};
 
   void look(int times = 1) {
     for (int i = 0; i < times; ++i) core.run_for(Beginning::kLook + std::chrono::milliseconds{100});

@@ -48,5 +48,14 @@ TEST_CASE("strangers can't make it forget who is quarantined, nor grow without e
   CHECK(conduct.quarantine_of(at(seconds{2}), node(0)));
 }
 
+TEST_CASE("a grave misdeed is enough alone, and is the reason") {
+  Conduct conduct;
+  NodeId liar;
+  liar.bytes.fill(9);
+  const TimePoint now{std::chrono::seconds{5}};
+  CHECK(conduct.note(now, liar, "a checkpoint that is not what it says", true));
+  CHECK(conduct.quarantine_of(now, liar) == "a checkpoint that is not what it says");
+}
+
 }  // namespace
 }  // namespace brigade::daemon

@@ -17,10 +17,13 @@ struct Knocks {
 
   Result<Entered> knock(const NodeId& asker, std::vector<std::uint32_t> replicas,
                         std::uint64_t unix_s = kNow) {
-    auto answer =
-        door.enter(now, unix_s, {asker, {}, Asks::kEnter, enter_question(invite), {}}, [&] {
-          return Door::Inside{{"a record"}, std::move(replicas)};
-        });
+    return knock_at(door, asker, std::move(replicas), unix_s);
+  }
+  Result<Entered> knock_at(Door& at, const NodeId& asker, std::vector<std::uint32_t> replicas,
+                           std::uint64_t unix_s = kNow) {
+    auto answer = at.enter(now, unix_s, {asker, {}, Asks::kEnter, enter_question(invite), {}}, [&] {
+      return Door::Inside{{"a record"}, std::move(replicas)};
+    });
     if (answer.has_error()) return answer.error();
     return read_entered(*answer);
   }
@@ -30,6 +33,13 @@ NodeId node(std::uint8_t number) {
   NodeId id;
   id.bytes.fill(number);
   return id;
+}
+
+TEST_CASE("strangers become heads where the description names data that can be copied") {
+  Knocks test;
+  CHECK(test.knock(node(1), {1, 1, 2}).value().stage == 1);
+  Door giving("the description", test.notary, /*gives_data=*/true);
+  CHECK(test.knock_at(giving, node(2), {1, 1, 2}).value().stage == 0);
 }
 
 TEST_CASE("who shows an invite gets the description, members and the stage with the fewest") {

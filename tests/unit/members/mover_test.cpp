@@ -57,6 +57,18 @@ TEST_CASE("nobody sets out for a stage that somebody is on its way to, nor to be
   CHECK(movers(headless, 1, minutes{10}).empty());
 }
 
+TEST_CASE("where the data can be copied, one is sent to be a head too") {
+  const std::vector<Crew> headless{{}, crew_of(20, 3), crew_of(30, 2)};
+  std::size_t gone = 0;
+  for (const NodeId& member : headless[1].nodes) {
+    Mover mover(member, StageIndex(1), at(-minutes{60}), /*gives_data=*/true);
+    mover.decide(at({}), headless);
+    const auto move = mover.decide(at(seconds{6}), headless);
+    if (move && move->to == StageIndex{0}) ++gone;
+  }
+  CHECK(gone == 1);
+}
+
 TEST_CASE("a stage whose nodes are not known, but told, has somebody") {
   std::vector<Crew> crews{crew_of(10, 2), crew_of(20, 3), {}};
   crews[2].nodes_told = 2;

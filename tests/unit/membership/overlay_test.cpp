@@ -153,6 +153,19 @@ TEST_CASE("a contact that did not answer is tried again, for as long as few memb
   CHECK(dials < 40);
 }
 
+TEST_CASE("a contact is dialled where it said last to be, whatever is heard afterwards") {
+  Rig rig;
+  NodeRecord moved = serving(1, 1, 9);
+  moved.addresses = {"203.0.113.9:7070"};
+  rig.handle(Learned{share(serving(1, 1, 7))});
+  rig.handle(Learned{share(moved)});
+  rig.handle(Learned{share(serving(1, 1, 8))});
+  rig.pass(seconds{20});
+  const auto dials = rig.all_of<Dial>();
+  REQUIRE(!dials.empty());
+  for (const Dial& dial : dials) CHECK(dial.record->addresses == moved.addresses);
+}
+
 TEST_CASE(
     "in a swarm of two the other one is tried again every few seconds, however long it takes") {
   Rig rig;

@@ -104,7 +104,8 @@ TEST_CASE("what replicas say comes back as it was sent") {
          receipt.offer.pace == offer.pace));
 
   for (const auto kind : {swarm::PathRequest::Kind::kReplan, swarm::PathRequest::Kind::kSuspended,
-                          swarm::PathRequest::Kind::kResumed, swarm::PathRequest::Kind::kAdopt}) {
+                          swarm::PathRequest::Kind::kResumed, swarm::PathRequest::Kind::kAdopt,
+                          swarm::PathRequest::Kind::kClosed}) {
     const auto request = round_trip(swarm::PathRequest{kind, id, StageIndex(2), path});
     CHECK((request.kind == kind && request.id == id && request.stage == StageIndex(2)));
     CHECK(is_same(request.path, path));

@@ -92,5 +92,45 @@ TEST_CASE("who is not ready, refuses or is excepted is not chosen, and the choic
   CHECK_FALSE(rig.finder.choose(rig.now).path.empty());
 }
 
+TEST_CASE("who says that it is the quickest and gives nothing back ends with nothing") {
+  Rig rig;
+  rig.tell(11, std::chrono::nanoseconds{1});  // the liar
+  rig.tell(12, milliseconds{10});
+  const Holder liar = Rig::tail(11);
+  const Holder honest = Rig::tail(12);
+  int of_liar = 0;
+  for (int i = 0; i < 1000; ++i) {  // 100 s
+    rig.now += milliseconds{100};
+    rig.tell(11, std::chrono::nanoseconds{1});
+    const Holder next = rig.finder.choose(rig.now).path.front();
+    rig.finder.on_used(rig.now, next);
+    if (next == liar) ++of_liar;
+    if (next == honest) rig.finder.on_back(rig.now, honest);
+  }
+  // What it holds is bounded from the first moment, by what the honest one holds.
+  CHECK(of_liar <= 16);
+  CHECK(rig.finder.is_late(rig.now, liar));
+  CHECK_FALSE(rig.finder.is_late(rig.now, honest));
+  CHECK(rig.finder.choose(rig.now).path.front() == honest);
+
+  rig.finder.on_back(rig.now, liar);  // it was only slow
+  CHECK_FALSE(rig.finder.is_late(rig.now, liar));
+}
+
+TEST_CASE("nobody is late while nobody gives anything back, nor who is slow by its own account") {
+  Rig rig;
+  rig.tell(11, milliseconds{10});
+  rig.tell(12, std::chrono::seconds{30});
+  for (const auto number : {11U, 12U}) rig.finder.on_used(rig.now, Rig::tail(number));
+  rig.now += std::chrono::seconds{100};
+  CHECK_FALSE(rig.finder.choose(rig.now).path.empty());
+  CHECK_FALSE(rig.finder.is_late(rig.now, Rig::tail(11)));  // the tails' fault, perhaps
+  rig.finder.on_back(rig.now, Rig::tail(11));
+  CHECK_FALSE(rig.finder.is_late(rig.now, Rig::tail(12)));
+  rig.now += std::chrono::seconds{200};
+  rig.finder.on_back(rig.now, Rig::tail(11));
+  CHECK(rig.finder.is_late(rig.now, Rig::tail(12)));
+}
+
 }  // namespace
 }  // namespace brigade::swarm

@@ -279,23 +279,68 @@ TEST_CASE("a checkpoint is taken right after the update that passes a multiple o
   CHECK(rig.did<RemoveCheckpoint>()->checkpoint == CheckpointId{Epoch{1}, 0});
 }
 
-TEST_CASE("the holder at stage 1 asks another head to adopt what a lost one drew") {
+struct Orphan {  // applied, its head is lost, and another head was asked to adopt it
   Rig rig;
   const Holder heir{test::node_id(11), 110};
-  rig.apply(0);
-  rig.handle(LinkUp{heir.node, StageIndex{0}, heir.instance});
-  rig.handle(LinkDown{rig.head.node});
-  NodeBeacon beacon;
-  beacon.is_ready = true;
-  beacon.gone = {rig.head.instance};
-  rig.handle(Received{heir.node, beacon});
-  const auto* request = rig.sent<PathRequest>(heir);
-  REQUIRE(request != nullptr);
-  CHECK(request->kind == PathRequest::Kind::kAdopt);
   Path adopted = rig.path(rig.tail, 1);
-  adopted.holders[0] = heir;
-  rig.handle(Received{heir.node, Query{Rig::id(0), Direction::kForward, Attempt{1}, adopted}});
-  CHECK(rig.sent<Backward>(heir) != nullptr);
+
+  Orphan() {
+    adopted.holders[0] = heir;
+    rig.apply(0);
+    rig.handle(LinkUp{heir.node, StageIndex{0}, heir.instance});
+    rig.handle(LinkDown{rig.head.node});
+    NodeBeacon beacon;
+    beacon.is_ready = true;
+    beacon.gone = {rig.head.instance};
+    rig.handle(Received{heir.node, beacon});
+  }
+  bool asks() const {
+    const auto* request = rig.sent<PathRequest>(heir);
+    return request != nullptr && request->kind == PathRequest::Kind::kAdopt;
+  }
+  void adopt() {
+    rig.handle(Received{heir.node, Query{Rig::id(0), Direction::kForward, Attempt{1}, adopted}});
+  }
+};
+
+TEST_CASE("the holder at stage 1 asks another head to adopt what a lost one drew") {
+  Orphan orphan;
+  REQUIRE(orphan.asks());
+  orphan.adopt();
+  CHECK(orphan.rig.sent<Backward>(orphan.heir) != nullptr);
+}
+
+TEST_CASE("what its new head has closed before, with another's gradient, is let go") {
+  Orphan orphan;
+  const auto closed = [&](const NodeId& from) {
+    orphan.rig.handle(Received{
+        from, PathRequest{PathRequest::Kind::kClosed, Rig::id(0), StageIndex{0}, orphan.adopted}});
+    return orphan.rig.answer(orphan.rig.tail);
+  };
+  CHECK(closed(orphan.rig.other.node) == std::nullopt);  // who was not asked
+  CHECK(closed(orphan.heir.node) == Receipt::Kind::kApplied);
+  CHECK(orphan.rig.node->status().kept_gradients == 0);
+}
+
+TEST_CASE("a new head that has given back what it adopted is asked again") {
+  Orphan orphan;
+  orphan.adopt();
+  const auto* sent = orphan.rig.sent<Backward>(orphan.heir);
+  REQUIRE(sent != nullptr);
+  const std::uint32_t attempt = sent->attempt.value();
+  orphan.rig.now += milliseconds{100};
+  orphan.rig.handle(Tick{});
+  CHECK_FALSE(orphan.asks());
+  orphan.rig.receipt(orphan.heir, 0, Direction::kBackward, attempt, Receipt::Kind::kMissing);
+  bool is_asked = false;
+  for (int i = 0; i < 20; ++i) {
+    orphan.rig.now += milliseconds{500};
+    orphan.rig.tell(orphan.heir);
+    is_asked = is_asked || orphan.asks();
+    orphan.rig.handle(Tick{});
+    is_asked = is_asked || orphan.asks();
+  }
+  CHECK(is_asked);
 }
 
 }  // namespace

@@ -36,6 +36,19 @@ TEST_CASE("a description says what its owner wrote") {
   CHECK(read_description(bytes).value() == owner.description());
 }
 
+TEST_CASE("a description names data by checksum, no more than two files, and nothing else") {
+  const Owner owner;
+  SwarmDescription description = owner.description();
+  description.data = {{"{}", {1, 2, 3}}, {"{\"format\": 1}", {4}}};
+  CHECK(read_description(sign_description(owner.key, description).value()).value() == description);
+  CHECK(why_refused(signed_with(owner, [](auto& message) {
+          for (int i = 0; i < 3; ++i) message.add_data()->set_sha256(std::string(32, 'x'));
+        })) == "it names too many files of data");
+  CHECK(why_refused(signed_with(owner, [](auto& message) {
+          message.add_data()->set_sha256("short");
+        })) == "the data that it names make no sense");
+}
+
 TEST_CASE("a description with any bit changed is refused, one that is cut off or longer too") {
   const Owner owner;
   const std::string bytes = sign_description(owner.key, owner.description()).value();

@@ -18,6 +18,14 @@ std::vector<float> random_values(std::size_t count, std::uint64_t seed) {
   return values;
 }
 
+TEST_CASE("how far another replica is is told in norms of one's own weights") {
+  const std::vector<float> mine{3, 0, 4};
+  CHECK(distance_between(mine, mine) == 0);
+  CHECK(distance_between(mine, std::vector<float>{-3, 0, -4}) == Approx(2));
+  CHECK(distance_between(mine, std::vector<float>{3, 5, 4}) == Approx(1));
+  CHECK_FALSE(std::isfinite(distance_between(std::vector<float>{0}, std::vector<float>{1})));
+}
+
 }  // namespace
 
 TEST_CASE("a cycle of rounds names every block, and none twice but to fill up its last round") {

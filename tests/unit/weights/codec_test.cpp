@@ -312,5 +312,22 @@ TEST_CASE("whatever bytes arrive, nothing that is not finite comes out") {
   }
 }
 
+TEST_CASE("the size of a tensor is that of the numbers that come out of it, in each codec") {
+  std::vector<float> values(1000);
+  for (std::size_t i = 0; i < values.size(); ++i)
+    values[i] = std::sin(static_cast<float>(i)) * static_cast<float>(1 + i % 7);
+  for (const Codec codec : kCodecs) {
+    CAPTURE(codec_name(codec));
+    std::vector<std::byte> bytes(encoded_bytes(codec, values.size()));
+    REQUIRE(encode(codec, values, Rounding::to_nearest(), bytes, "test").has_value());
+    std::vector<float> decoded(values.size());
+    REQUIRE(decode(codec, bytes, decoded, "test").has_value());
+    double squares = 0;
+    for (const float value : decoded) squares += double{value} * double{value};
+    CHECK(root_mean_square(codec, bytes, values.size()) ==
+          Approx(std::sqrt(squares / static_cast<double>(values.size()))));
+  }
+}
+
 }  // namespace
 }  // namespace brigade::stage
