@@ -1,7 +1,6 @@
 #include "swarm/exchange.hpp"
 
 #include <algorithm>
-#include <limits>
 
 #include "base/check.hpp"
 #include "base/limits.hpp"
@@ -11,10 +10,6 @@ namespace {
 
 using Kind = Receipt::Kind;
 using Standing = Ledger::Standing;
-
-void grow(std::uint8_t& patience) {
-  if (patience < std::numeric_limits<std::uint8_t>::max()) ++patience;
-}
 
 }  // namespace
 

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -21,6 +22,11 @@
 #include "swarm/options.hpp"
 
 namespace brigade::swarm {
+
+/// One more wait in a row without progress; as many as there can be stay as many.
+inline void grow(std::uint8_t& patience) {
+  if (patience < std::numeric_limits<std::uint8_t>::max()) ++patience;
+}
 
 struct Hop {
   enum class State : std::uint8_t {

@@ -1,7 +1,6 @@
 #include "swarm/mender.hpp"
 
 #include <algorithm>
-#include <limits>
 #include <utility>
 
 #include "base/limits.hpp"
@@ -60,7 +59,7 @@ bool Mender::may_retry(TimePoint now, Slot slot) {
   Route& route = relay_.route(slot);
   if (now < route.retry_at) return false;
   route.retry_at = now + pauses_.for_receipt(route.patience);
-  if (route.patience < std::numeric_limits<std::uint8_t>::max()) ++route.patience;
+  grow(route.patience);
   return true;
 }
 
@@ -189,7 +188,7 @@ bool Mender::is_headless(TimePoint now, Slot slot) {
   if (peers_.is_gone(head)) return shared_.ledger[slot].is_train();
   const bool is_applied = shared_.ledger[slot].life == Life::kApplied;
   if (!is_applied || !shared_.ledger[slot].is_train()) return false;
-  return relay_.route(slot).is_disowned || peers_.is_forgotten(now, head);
+  return relay_.route(slot).disowned_at != kNever || peers_.is_forgotten(now, head);
 }
 
 void Mender::adopt_out(TimePoint now, Slot slot) {
@@ -283,9 +282,9 @@ void Mender::expire(TimePoint now, Slot slot) {
   }
   const bool is_orphan = is_at_first && peers_.is_gone(giver);  // another head adopts it
   // Floors close what heads drew themselves. What was adopted is closed by kApplied alone, which
-  // may have been lost with the holder before.
+  // may have been lost with the holder before, or never come: who gave it let it go meanwhile.
   const bool is_lost = (peers_.is_gone(giver) && peers_.is_lease_over(now, giver)) ||
-                       peers_.is_forgotten(now, giver);
+                       peers_.is_forgotten(now, giver) || (!is_at_first && is_disowned(now, slot));
   if (is_applied && relay_.is_adopted(slot) && is_lost) {
     return relay_.drop(slot, /*is_written_off=*/true, "nobody has asked for it again");
   }
@@ -296,6 +295,12 @@ void Mender::expire(TimePoint now, Slot slot) {
   const bool is_unasked = !is_at_first && now - relay_.route(slot).heard_at >= unasked;
   if (!is_unasked && !peers_.is_lease_over(now, giver)) return;
   relay_.drop(slot, /*is_written_off=*/true, "its giver may have forgotten");
+}
+
+/// The giver lives, and has not known what it gave for so long that nobody gives it that again.
+bool Mender::is_disowned(TimePoint now, Slot slot) const {
+  const TimePoint since = relay_.route(slot).disowned_at;
+  return since != kNever && now - since >= 2 * shared_.options.forget_after;
 }
 
 /// Nothing was heard of a head for so long that nobody will close what it drew or adopted, and

@@ -36,6 +36,7 @@ class Mender {
   void tend_forward(TimePoint now, Slot slot);
   void expire(TimePoint now, Slot slot);
   bool is_silent(TimePoint now, const Holder& head);
+  bool is_disowned(TimePoint now, Slot slot) const;
   bool is_headless(TimePoint now, Slot slot);
   void adopt_out(TimePoint now, Slot slot);
   void adopt(TimePoint now, const NodeId& from, const PathRequest& request);

@@ -1,7 +1,6 @@
 #include "swarm/relay.hpp"
 
 #include <algorithm>
-#include <limits>
 
 #include "base/check.hpp"
 #include "base/limits.hpp"
@@ -11,10 +10,6 @@ namespace {
 
 using Kind = Receipt::Kind;
 using Standing = Ledger::Standing;
-
-void grow(std::uint8_t& patience) {
-  if (patience < std::numeric_limits<std::uint8_t>::max()) ++patience;
-}
 
 }  // namespace
 
@@ -261,6 +256,7 @@ void Relay::on_backward_receipt(TimePoint now, Slot slot, Kind kind) {
     case Kind::kSpent:  // were it wanted on another path, it would have another holder before
       return drop(slot, /*is_written_off=*/true, "the holder before has given it up");
     case Kind::kReceived:
+      routes_[slot].disowned_at = kNever;
       if (hop.state != Hop::State::kHeld) hop.patience = 0;
       hop.state = Hop::State::kHeld;
       return wait(slot, now + pauses_.for_gradient(hop.patience));
@@ -268,7 +264,9 @@ void Relay::on_backward_receipt(TimePoint now, Slot slot, Kind kind) {
       if (hop.state != Hop::State::kSent) {
         return repeat(now, slot, "the holder before lost the gradient");
       }
-      routes_[slot].is_disowned = is_adopted(slot) && before() == StageIndex{0};
+      if (is_adopted(slot)) {
+        routes_[slot].disowned_at = std::min(routes_[slot].disowned_at, now);
+      }
       [[fallthrough]];  // it does not know the micro-batch (yet, or any more)
     case Kind::kBusy:
     case Kind::kRejected:

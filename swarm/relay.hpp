@@ -49,8 +49,8 @@ struct Route {
   bool is_adopted = false;      // at the head
   bool is_abandoned = false;    // goes as soon as the engine lets go of it
   bool is_written_off = false;  // … and how that counts
-  bool is_disowned = false;     // at stage 1, applied: who adopted it has given it back since
-  Holder adopter;               // who was asked
+  TimePoint disowned_at = kNever;  // adopted, applied: since then the giver does not know it
+  Holder adopter;                  // who was asked
   std::uint8_t patience = 0;
   TimePoint retry_at;
 };

@@ -1,18 +1,9 @@
 // The hops of the relay: what is sent, asked and repeated, and when; and what a new path changes.
 #include <algorithm>
-#include <limits>
 
 #include "swarm/relay.hpp"
 
 namespace brigade::swarm {
-namespace {
-
-void grow(std::uint8_t& patience) {
-  if (patience < std::numeric_limits<std::uint8_t>::max()) ++patience;
-}
-
-}  // namespace
-
 void Relay::recount(TimePoint now) {
   if (shared_.is_tail()) return;
   std::map<std::uint64_t, std::uint32_t> held;
@@ -49,7 +40,8 @@ void Relay::redirect(TimePoint now, Slot slot, const Path& path) {
   if (path.revision <= route.path.revision) return;
   Entry& entry = shared_.ledger[slot];
   const Path old = std::exchange(route.path, path);
-  route.is_replanning = route.is_refused = route.is_disowned = false;
+  route.is_replanning = route.is_refused = false;
+  route.disowned_at = kNever;
   route.patience = 0;
   if (entry.direction() == Direction::kBackward) {
     if (old.at(before()) == holder_before(slot) || !entry.hop.is_active()) return;

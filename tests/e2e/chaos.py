@@ -6,6 +6,8 @@ tell: `applied id=…` is written before anybody else can know of it.
 """
 
 import collections
+import dataclasses
+import datetime
 import random
 import re
 import signal
@@ -20,6 +22,13 @@ STAGES = 3
 REPLICAS = 2
 PORT = 7070
 LONGEST_PAUSE_S = 10
+LAST_WORDS = 10  # so many updates at most are written down and not yet told when a kill comes
+
+
+@dataclasses.dataclass
+class Applied:
+    at: float
+    is_last: bool  # among the last that a killed one wrote
 
 
 class ChaosSwarm:
@@ -32,7 +41,7 @@ class ChaosSwarm:
             test.addCleanup(self.lab.close)
         self.machines = [self._machine(i) for i in range(self.count)]
         self.line = None
-        self.applied_before = collections.Counter()  # by machine: of instances that are gone
+        self.killed_at = [[] for _ in range(self.count)]  # by machine: sizes of its log then
 
     def _machine(self, i):
         if not self.lab:
@@ -70,6 +79,7 @@ class ChaosSwarm:
 
     def kill(self, i, seconds):
         self.machines[i].kill()
+        self.killed_at[i].append(self.machines[i].log.stat().st_size)
         time.sleep(seconds)
         self.join(i)
 
@@ -104,13 +114,21 @@ class ChaosSwarm:
     # ---- what is seen -------------------------------------------------------------------------
 
     def applied(self, i):
-        """Ids in the order in which this machine applied them, over all its instances."""
-        return re.findall(r" applied id=(\d+/\d+/\d+)\n", self.machines[i].log.read_text())
+        """What this machine applied, over all its instances, in order."""
+        lines = list(re.finditer(rb"^(\S+)Z .* applied id=(\d+/\d+/\d+)$",
+                                 self.machines[i].log.read_bytes(), re.MULTILINE))
+        last = set()
+        for size in self.killed_at[i]:
+            last.update([line.start() for line in lines if line.start() < size][-LAST_WORDS:])
+        for line in lines:
+            at = datetime.datetime.fromisoformat(line[1].decode()).timestamp()
+            yield line[2].decode(), Applied(at, line.start() in last)
 
     def by_stage(self):
-        stages = [collections.Counter() for _ in range(STAGES)]
+        stages = [collections.defaultdict(list) for _ in range(STAGES)]
         for i in range(self.count):
-            stages[i % STAGES].update(self.applied(i))
+            for microbatch, applied in self.applied(i):
+                stages[i % STAGES][microbatch].append(applied)
         return stages
 
     def settle(self):
@@ -163,6 +181,16 @@ class Pulse:
         self.thread.join()
 
 
+def died_unheard(stages, k, microbatch):
+    """Applied twice, once by a replica that SIGKILL ended before anybody could know of it: the
+    update died with its weights. The stage before heard of the other one alone: it applied later.
+    """
+    last, *others = sorted(stages[k][microbatch], key=lambda one: not one.is_last)
+    before = stages[k - 1][microbatch] if k > 0 else []
+    return (last.is_last and len(others) == 1 and not others[0].is_last
+            and all(others[0].at <= one.at for one in before))
+
+
 def check_account(test, swarm, pulse):
     """Raises where something was lost or done twice. Returns figures for people."""
     written_off = sum((m.status().get("replicas") or {}).get("written_off", 0)
@@ -170,13 +198,16 @@ def check_account(test, swarm, pulse):
     for machine in swarm.settle():
         machine.account()
     stages = swarm.by_stage()
-    twice = [sorted(m for m, n in stage.items() if n > 1) for stage in stages]
+    repeated = [sorted(m for m, by in stage.items() if len(by) > 1) for stage in stages]
+    unheard = [[m for m in ids if died_unheard(stages, k, m)] for k, ids in enumerate(repeated)]
+    twice = [sorted(set(ids) - set(unheard[k])) for k, ids in enumerate(repeated)]
     lost = [sorted(set(stages[-1]) - set(stage)) for stage in stages[:-1]]
     early = [sorted(set(stage) - set(stages[-1])) for stage in stages[:-1]]
     figures = {
-        "applied": [sum(stage.values()) for stage in stages],
+        "applied": [sum(map(len, stage.values())) for stage in stages],
         "longest_pause_s": round(pulse.longest, 1), "pause_at_s": round(pulse.at, 1),
-        "applied_twice": [len(ids) for ids in twice], "lost": [len(ids) for ids in lost],
+        "applied_twice": [len(ids) for ids in twice],
+        "died_unheard": [len(ids) for ids in unheard], "lost": [len(ids) for ids in lost],
         "early": [len(ids) for ids in early], "written_off": written_off,
     }
     print(figures, flush=True)
