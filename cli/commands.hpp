@@ -13,6 +13,7 @@ namespace brigade::cli {
 using Chosen = std::function<Exit()>;
 
 void add_local(CLI::App& app, Chosen& chosen);
+void add_simulate(CLI::App& app, Chosen& chosen);
 void add_status(CLI::App& app, Chosen& chosen);
 void add_swarm_create(CLI::App& swarm, Chosen& chosen);
 void add_swarm_show(CLI::App& swarm, Chosen& chosen);

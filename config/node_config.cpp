@@ -114,19 +114,6 @@ const std::array kPeerOptions{
         [](PeerConfig& c) { return Field(&c.stage); }},
 };
 
-std::string peer_key(std::size_t index) {
-  return fmt::format("peers[{}]", index);
-}
-
-/// Each [[peers]] has an entry of its own; they come in order.
-std::size_t count_peers(std::span<const Entry> entries) {
-  std::size_t count = 0;
-  for (const Entry& entry : entries) {
-    if (entry.key == peer_key(count)) ++count;
-  }
-  return count;
-}
-
 Result<> check_swarm(const NodeConfig& config) {
   if (config.swarm.empty() && config.invite.empty())
     return make_error(ErrorCode::kBadInput, "swarm is missing: name a swarm.toml, or an invite");
@@ -144,10 +131,7 @@ Result<> check_peer_count(std::size_t count) {
 
 std::vector<Bound> table_of(NodeConfig& config) {
   auto table = bind_table(node_options(), config);
-  for (std::size_t index = 0; index < config.peers.size(); ++index) {
-    const auto more = bind_table(peer_options(), config.peers[index], peer_key(index) + ".");
-    table.insert(table.end(), more.begin(), more.end());
-  }
+  bind_list(peer_options(), config.peers, "peers", table);
   return table;
 }
 
@@ -194,7 +178,7 @@ Result<> check(const NodeConfig& config) {
 
 Result<NodeConfig> parse_node_config(const std::string& text, const std::string& origin) {
   BRIGADE_ASSIGN(const std::vector<Entry> entries, read_toml(text, origin));
-  const std::size_t peers = count_peers(entries);
+  const std::size_t peers = count_tables(entries, "peers");
   if (auto done = check_peer_count(peers); !done) {
     return make_error(done.error().code, origin + ": " + done.error().message);
   }

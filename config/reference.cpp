@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "config/node_config.hpp"
+#include "config/plan_config.hpp"
 #include "config/swarm_config.hpp"
 #include "config/table.hpp"
 
@@ -40,6 +41,18 @@ std::string node_reference() {
 
 std::string peer_reference() {
   return rows(peer_options());
+}
+
+std::string plan_reference() {
+  return rows(plan_options());
+}
+
+std::string plan_machines_reference() {
+  return rows(plan_machines_options());
+}
+
+std::string plan_event_reference() {
+  return rows(plan_event_options());
 }
 
 }  // namespace brigade::config

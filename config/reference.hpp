@@ -9,5 +9,8 @@ namespace brigade::config {
 std::string swarm_reference();
 std::string node_reference();
 std::string peer_reference();
+std::string plan_reference();
+std::string plan_machines_reference();
+std::string plan_event_reference();
 
 }  // namespace brigade::config

@@ -96,6 +96,14 @@ std::string to_toml(std::span<const Bound> table) {
   return text;
 }
 
+std::size_t count_tables(std::span<const Entry> entries, std::string_view name) {
+  std::size_t count = 0;
+  for (const Entry& entry : entries) {
+    if (entry.key == fmt::format("{}[{}]", name, count)) ++count;
+  }
+  return count;
+}
+
 Place place_of(std::span<const Entry> entries, std::string_view key) {
   const auto found =
       std::find_if(entries.begin(), entries.end(), [&](const Entry& e) { return e.key == key; });

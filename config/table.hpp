@@ -1,6 +1,7 @@
 // A table of options bound to one configuration: what parsing and writing work on.
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,6 +29,17 @@ std::vector<Bound> bind_table(std::span<const OptionOf<Config>> options, Config&
   return bound;
 }
 
+/// The tables of a list: its element 0 is bound as "name[0].key".
+template <class Element>
+void bind_list(std::span<const OptionOf<Element>> options, std::vector<Element>& list,
+               const std::string& name, std::vector<Bound>& table) {
+  for (std::size_t index = 0; index < list.size(); ++index) {
+    const std::string prefix = name + "[" + std::to_string(index) + "].";
+    const auto more = bind_table(options, list[index], prefix);
+    table.insert(table.end(), more.begin(), more.end());
+  }
+}
+
 /// Stores every entry; the first that is unknown or unfit is the error, with its place.
 Result<> apply(std::span<const Entry> entries, std::span<const Bound> table,
                const std::string& origin);
@@ -36,6 +48,9 @@ Result<> recheck(std::span<const Bound> table);
 
 /// TOML in the order of the table, a heading where the section changes, each key with its meaning.
 std::string to_toml(std::span<const Bound> table);
+
+/// How many [[name]] there are: each has an entry of its own, and they come in order.
+std::size_t count_tables(std::span<const Entry> entries, std::string_view name);
 
 /// Reads no file: where the entry `key` stands, or line 0.
 Place place_of(std::span<const Entry> entries, std::string_view key);

@@ -24,6 +24,7 @@ enum class DueKind : std::uint8_t {
   kFaultEnd,  // target: index in the scenario's timeline
   kHeal,      // every fault ends
   kGiveUp,    // target: host; it stands still, and its peers notice
+  kSample,    // somebody looks how far all have come
 };
 
 struct Due {

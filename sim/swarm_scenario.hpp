@@ -1,6 +1,5 @@
-// A scenario of a swarm with replicas, as data: what sim/scenario.hpp is for a line. Every host of
-// a stage has a link to every host of the stages before and after, and, where replicas average, to
-// every other of its own. Run it with sim/swarm_world.hpp.
+// A scenario of a swarm with replicas, as data: what sim/scenario.hpp is for a line. Who has links
+// with whom: sim/swarm_links.hpp. Run it with sim/swarm_world.hpp.
 #pragma once
 
 #include <algorithm>
@@ -40,12 +39,14 @@ struct SwarmScenario {
   std::string about;  // one line
 
   std::uint32_t stages = 3;
-  std::uint32_t replicas = 2;  // of each stage: host = stage · replicas + replica
+  std::uint32_t replicas = 2;         // of each stage: host = stage · replicas + replica
+  std::vector<std::uint32_t> placed;  // instead, the stage of each host
   swarm::Options options;
   std::uint64_t activation_bytes = 64 * 1024;
   std::uint32_t tokens = 1024;
 
   LinkModel link;
+  std::vector<LinkModel> lines;  // instead, of each host to the middle of the net
   DeviceModel device;
   DiskModel disk;
   std::vector<std::pair<std::uint32_t, double>> slowness;  // host, times as long
@@ -54,13 +55,18 @@ struct SwarmScenario {
   std::vector<std::uint32_t> liars;
 
   std::vector<SwarmFault> faults;
-  Duration heals_at{};  // nothing fails any more; who was killed for good stays away
+  Duration heals_at{};         // nothing fails any more; who was killed for good stays away
+  bool ends_unhealed = false;  // stops at `heals_at` as it is
   /// After `heals_at`: then every head is as far as `steps`, and all is applied and let go.
   Duration bound = std::chrono::minutes{10};
 
-  std::uint32_t hosts() const { return stages * replicas; }
+  std::uint32_t hosts() const {
+    return placed.empty() ? stages * replicas : static_cast<std::uint32_t>(placed.size());
+  }
   bool is_liar(std::uint32_t host) const { return std::ranges::find(liars, host) != liars.end(); }
-  std::uint32_t stage_of(std::uint32_t host) const { return host / replicas; }
+  std::uint32_t stage_of(std::uint32_t host) const {
+    return placed.empty() ? host / replicas : placed[host];
+  }
 };
 
 const std::vector<SwarmScenario>& swarm_scenarios();

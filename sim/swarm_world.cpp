@@ -11,6 +11,7 @@
 #include "sim/host.hpp"
 #include "sim/network.hpp"
 #include "sim/swarm_host.hpp"
+#include "sim/swarm_links.hpp"
 #include "sim/trace.hpp"
 
 namespace brigade::sim {
@@ -20,22 +21,6 @@ namespace {
 constexpr Duration kLinksEndureFreeze = std::chrono::seconds{6};
 constexpr Duration kLook = std::chrono::milliseconds{500};  // how often the end is looked for
 constexpr std::uint32_t kMostWakesAtOnce = 2000;
-
-/// Every host of a stage with every one of the next, and of its own where they average.
-std::vector<Network::Edge> edges_of(const SwarmScenario& scenario) {
-  std::vector<Network::Edge> edges;
-  for (std::uint32_t a = 0; a + scenario.replicas < scenario.hosts(); ++a) {
-    const std::uint32_t next = (scenario.stage_of(a) + 1) * scenario.replicas;
-    for (std::uint32_t b = next; b < next + scenario.replicas; ++b) {
-      edges.push_back({a, b, scenario.link});
-    }
-  }
-  for (std::uint32_t a = 0; scenario.options.average_every > 0 && a < scenario.hosts(); ++a) {
-    const std::uint32_t end = (scenario.stage_of(a) + 1) * scenario.replicas;
-    for (std::uint32_t b = a + 1; b < end; ++b) edges.push_back({a, b, scenario.link});
-  }
-  return edges;
-}
 
 /// What a liar makes of a message; false: it keeps it to itself.
 bool tell_lie(swarm::Message& message) {
@@ -75,6 +60,7 @@ class SwarmWorld {
   void cut(const SwarmFault& fault, int by);
   void heal();
   bool is_at_rest() const;
+  SwarmSample sample() const;
   void fail(std::uint32_t host, const char* checker, std::string what) {
     violations_.report(checker, host, std::move(what));
   }
@@ -99,6 +85,7 @@ class SwarmWorld {
   std::uint32_t wakes_at_once_ = 0;
   std::vector<std::set<Sequence>> drawn_;  // of each host's present instance
   std::vector<std::uint64_t> applied_;     // the same
+  std::vector<Duration> busy_;             // of each host's device
 
   Violations violations_;
   std::vector<SwarmCheckerPtr> checkers_;
@@ -111,12 +98,13 @@ SwarmWorld::SwarmWorld(const SwarmScenario& scenario, std::uint64_t seed, const 
       options_(options),
       deadline_(TimePoint{} + scenario.heals_at + scenario.bound),
       wake_at_(scenario.hosts(), kNever),
-      edges_(edges_of(scenario)),
+      edges_(links_of(scenario)),
       cuts_(edges_.size(), 0),
       network_(scenario.hosts(), edges_, mix_seed(seed, 2), queue_),
       random_(mix_seed(seed, 1)),
       drawn_(scenario.hosts()),
       applied_(scenario.hosts(), 0),
+      busy_(scenario.hosts()),
       trace_(options.live_trace) {
   for (std::uint32_t host = 0; host < scenario.hosts(); ++host) {
     hosts_.emplace_back(scenario, host, seed);
@@ -133,6 +121,7 @@ SwarmWorld::SwarmWorld(const SwarmScenario& scenario, std::uint64_t seed, const 
     queue_.push(now_ + scenario.faults[index].at, DueKind::kFault, index, 0);
   }
   queue_.push(now_ + scenario.heals_at, DueKind::kHeal, 0, 0);
+  if (options.sample_every > Duration::zero()) queue_.push(now_, DueKind::kSample, 0, 0);
   result_.applied.resize(scenario.hosts());
 }
 
@@ -157,7 +146,9 @@ SwarmResult SwarmWorld::run() {
     violations_.set_now(now_);
     dispatch(due);
   }
-  if (!violations_.first()) tell_checkers([](SwarmChecker& checker) { checker.on_end(); });
+  if (!violations_.first() && is_healed_) {
+    tell_checkers([](SwarmChecker& checker) { checker.on_end(); });
+  }
   result_.violation = violations_.first();
   result_.trace_hash = trace_.hash();
   if (result_.violation) result_.trace_tail = trace_.tail();
@@ -233,7 +224,14 @@ void SwarmWorld::dispatch(const Due& due) {
         network_.set_frozen(now_, due.target, true);
       }
       return;
+    case DueKind::kSample:
+      options_.on_sample(sample());
+      return queue_.push(now_ + options_.sample_every, DueKind::kSample, 0, 0);
     case DueKind::kHeal:
+      if (scenario_.ends_unhealed) {
+        is_done_ = true;
+        return;
+      }
       if (!std::exchange(is_healed_, true)) heal();
       if (is_at_rest()) {
         is_done_ = true;
@@ -367,6 +365,7 @@ void SwarmWorld::start_task(std::uint32_t host, swarm::Action task) {
       forward != nullptr && forward->keeps && forward->id.head.value() == hosts_[host].instance();
   if (is_own) drawn_[host].insert(forward->id.sequence);
   const Duration duration = hosts_[host].start_task(std::move(task));
+  busy_[host] += duration;
   queue_.push(now_ + duration, DueKind::kCompute, host, hosts_[host].incarnation());
 }
 
@@ -459,6 +458,16 @@ void SwarmWorld::heal() {
   }
 }
 
+SwarmSample SwarmWorld::sample() const {
+  SwarmSample sample{now_, {}};
+  for (std::uint32_t host = 0; host < hosts_.size(); ++host) {
+    const bool is_alive = hosts_[host].is_alive();
+    const double staleness = is_alive ? hosts_[host].node().status().staleness_mean : 0;
+    sample.hosts.push_back({result_.applied[host], busy_[host], is_alive, staleness});
+  }
+  return sample;
+}
+
 bool SwarmWorld::is_at_rest() const {
   for (std::uint32_t index = 0; index < hosts_.size(); ++index) {
     const SwarmHost& host = hosts_[index];
@@ -479,18 +488,6 @@ bool SwarmWorld::is_at_rest() const {
 
 SwarmResult run(const SwarmScenario& scenario, std::uint64_t seed, const RunOptions& options) {
   return SwarmWorld(scenario, seed, options).run();
-}
-
-std::string explain(const SwarmScenario& scenario, std::uint64_t seed, const SwarmResult& result) {
-  if (!result.violation) return {};
-  const Violation& violation = *result.violation;
-  const double at = std::chrono::duration<double>(violation.at.time_since_epoch()).count();
-  return result.trace_tail + "scenario " + scenario.name + ": " + scenario.about + "\n" +
-         std::to_string(scenario.stages) + " stages of " + std::to_string(scenario.replicas) +
-         " replicas, seed " + std::to_string(seed) + ", virtual time " + std::to_string(at) +
-         ", node " + std::to_string(violation.host) + "\nVIOLATION (" + violation.checker +
-         "): " + violation.what + "\nreplay: brigade-sim --scenario " + scenario.name + " --seed " +
-         std::to_string(seed) + " --trace\n";
 }
 
 }  // namespace brigade::sim

@@ -202,6 +202,7 @@ void World::dispatch(const Due& due) {
       if (!is_healed_) end_fault(due.target);
       break;
     case DueKind::kGiveUp:  // of swarms
+    case DueKind::kSample:
       break;
     case DueKind::kHeal:
       heal();

@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -22,10 +23,25 @@
 
 namespace brigade::sim {
 
+/// How far each host of a swarm with replicas has come.
+struct SwarmSample {
+  struct Host {
+    std::uint64_t applied = 0;  // micro-batches, over all its instances
+    Duration busy{};            // its device, the same
+    bool is_alive = false;
+    double staleness = 0;  // of its present instance, in updates
+  };
+  TimePoint at;
+  std::vector<Host> hosts;
+};
+
 struct RunOptions {
   bool has_checks = true;           // checkers and trace; without, only the cores and the models
   std::FILE* live_trace = nullptr;  // every event and action as it happens
   std::uint64_t most_events = 50'000'000;  // then the run is called endless
+  /// Of a swarm with replicas: how often `on_sample` is called; zero: never.
+  Duration sample_every{};
+  std::function<void(const SwarmSample&)> on_sample;
 };
 
 struct TimedStep {

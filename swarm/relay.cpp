@@ -296,7 +296,8 @@ void Relay::on(TimePoint now, const NodeId& from, const Query& query) {
     if (is_forward && shared_.ledger[slot].life == Life::kApplied) {
       return repeat(now, slot, "the stage before asks for the gradient");
     }
-    return answer(from, query.id, query.direction, query.attempt, standing_of(query, slot));
+    return answer(from, query.id, query.direction, query.attempt, standing_of(query, slot),
+                  is_forward ? offer(now) : Offer{});
   }
   const bool is_train = query.id.kind == MicrobatchId::Kind::kTrain;
   Kind kind = Kind::kMissing;

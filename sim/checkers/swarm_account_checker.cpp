@@ -18,7 +18,7 @@ namespace {
 /// Where the window is found, two micro-batches for each replica, if there is but one head.
 std::uint32_t window_of(const SwarmScenario& scenario) {
   const std::uint32_t window = scenario.options.window;
-  return window > 0 ? window : 2 * scenario.stages * scenario.replicas;
+  return window > 0 ? window : 2 * scenario.hosts();
 }
 
 class SwarmAccountChecker : public SwarmChecker {

@@ -14,8 +14,8 @@ MAY_INCLUDE = {
     "stage_runtime": ("base", "stage_runtime/data"),
     "trust": ("base", "proto"),
     "daemon": ("base", "config", "swarm", "trust", "stage_runtime", "stage_runtime/data", "proto"),
-    "cli": ("base", "config", "swarm", "trust", "stage_runtime/commands", "stage_runtime/data",
-            "proto"),
+    "cli": ("base", "config", "swarm", "sim", "trust", "stage_runtime/commands",
+            "stage_runtime/data", "proto"),
 }
 # Tests and benches may look at everything.
 FREE_ROOMS = ("tests", "bench")

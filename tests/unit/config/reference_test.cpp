@@ -25,7 +25,10 @@ std::string read_document() {
 std::map<std::string, std::string> tables() {
   return {{"swarm.toml", swarm_reference()},
           {"node.toml", node_reference()},
-          {"peers", peer_reference()}};
+          {"peers", peer_reference()},
+          {"plan.toml", plan_reference()},
+          {"machines", plan_machines_reference()},
+          {"events", plan_event_reference()}};
 }
 
 }  // namespace

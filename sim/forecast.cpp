@@ -1,0 +1,303 @@
+#include "sim/forecast.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <utility>
+
+#include "base/random.hpp"
+#include "sim/swarm_world.hpp"
+#include "sim/world.hpp"
+
+namespace brigade::sim {
+namespace {
+
+using Kind = SwarmFault::Kind;
+using Chosen = std::vector<std::uint32_t>;  // machines
+
+constexpr std::uint64_t kDeathSalt = 0xdea7;
+constexpr std::uint64_t kEventSalt = 0xe7e7;
+constexpr double kForwardShare = 1.0 / 3;  // of a micro-batch's computing
+constexpr double kJitter = 0.1;            // of computing and of ways
+constexpr double kWarmUp = 0.1;            // of the time
+constexpr int kSamples = 1200;
+constexpr double kRecovered = 0.9;
+constexpr double kLeastLook_s = 10;  // means are over at least this, and so many micro-batches
+constexpr double kLookMicrobatches = 20;
+
+double to_s(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+
+Duration to_duration(double seconds) {
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+}
+
+/// Seconds until who begins has copied its stage.
+double copies_s(const Plan& plan, const Plan::Machine& machine) {
+  if (machine.bytes_per_second == 0) return 0;
+  return static_cast<double>(plan.stage_bytes) / static_cast<double>(machine.bytes_per_second);
+}
+
+/// −log of a uniform draw in (0, 1], by a series: the C library's own differs between machines.
+double exponential(Random& random) {
+  int halvings = 0;
+  double rest = 1.0 - random.uniform();
+  for (; rest < 0.5; rest *= 2) ++halvings;
+  const double x = (1 - rest) / (1 + rest);  // −log(rest) = 2·artanh(x)
+  double term = x;
+  double sum = 0;
+  for (int k = 1; k < 40; k += 2, term *= x * x) sum += term / k;
+  constexpr double kLog2 = 0.6931471805599453;
+  return 2 * sum + halvings * kLog2;
+}
+
+class Forecaster {
+ public:
+  explicit Forecaster(const Plan& plan) : plan_(plan) {
+    forecast_.stage_of = place(plan);
+    make_scenario();
+    for (std::size_t i = 0; i < plan.events.size(); ++i) add_event(i);
+    for (std::uint32_t i = 0; i < plan.machines.size(); ++i) add_deaths(i);
+  }
+
+  Forecast run(const std::function<void(double)>& on_progress) {
+    RunOptions options;
+    options.most_events = ~std::uint64_t{0};
+    options.sample_every = std::max<Duration>(std::chrono::seconds{1}, plan_.lasts / kSamples);
+    options.on_sample = [&](const SwarmSample& sample) {
+      take(sample);
+      if (on_progress) on_progress(at_s_.back() / to_s(plan_.lasts));
+    };
+    const SwarmResult result = sim::run(scenario_, plan_.seed, options);
+    forecast_.violation = explain(scenario_, plan_.seed, result);
+    forecast_.died = result.lost_progress;
+    forecast_.written_off = result.written_off;
+    conclude();
+    return std::move(forecast_);
+  }
+
+ private:
+  void make_scenario() {
+    scenario_.name = "plan";
+    scenario_.about = "machines of a plan";
+    scenario_.stages = plan_.stages;
+    scenario_.placed = forecast_.stage_of;
+    scenario_.options.window = plan_.window;
+    scenario_.options.average_every = plan_.average_every;
+    scenario_.activation_bytes = plan_.activation_bytes;
+    scenario_.tokens = plan_.tokens;
+    scenario_.device.forward = to_duration(kForwardShare);  // of a machine that does one a second
+    scenario_.device.backward = to_duration(1 - kForwardShare);
+    scenario_.device.update = scenario_.device.share = scenario_.device.blend = Duration{};
+    scenario_.device.jitter = kJitter;
+    scenario_.heals_at = plan_.lasts;
+    scenario_.ends_unhealed = true;
+    for (std::uint32_t i = 0; i < plan_.machines.size(); ++i) {
+      const Plan::Machine& machine = plan_.machines[i];
+      scenario_.slowness.emplace_back(i, 1 / (machine.per_second * (1 + kJitter / 2)));
+      LinkModel line;
+      line.latency = uniform(machine.line, to_duration(kJitter * to_s(machine.line)));
+      line.bytes_per_second = machine.bytes_per_second;
+      scenario_.lines.push_back(line);
+    }
+  }
+
+  void add_event(std::size_t index) {
+    const Plan::Event& event = plan_.events[index];
+    Chosen chosen;
+    for (std::uint32_t i = 0; i < plan_.machines.size(); ++i) {
+      if (!event.kind || plan_.machines[i].kind == *event.kind) chosen.push_back(i);
+    }
+    std::ranges::sort(chosen, {},
+                      [&](std::uint32_t i) { return mix_seed(plan_.seed, kEventSalt, index, i); });
+    chosen.resize(std::min<std::size_t>(chosen.size(), event.count));
+    std::ranges::sort(chosen);
+    for (const std::uint32_t i : chosen) {
+      Duration lasts = event.lasts;
+      const bool returns = event.what == Kind::kKill && lasts > Duration::zero();
+      if (returns) lasts += to_duration(copies_s(plan_, plan_.machines[i]));
+      if (lasts == Duration::zero() && event.what != Kind::kKill && event.what != Kind::kLeave) {
+        lasts = plan_.lasts;
+      }
+      scenario_.faults.push_back({event.what, event.at, i, 0, lasts, event.factor});
+      if (event.what != Kind::kKill) disturbing_.push_back(scenario_.faults.back());
+    }
+    forecast_.events.emplace_back();
+    forecast_.events.back().machines = std::move(chosen);
+  }
+
+  void add_deaths(std::uint32_t index) {
+    const Plan::Machine& machine = plan_.machines[index];
+    if (machine.dies_every == Duration::zero()) return;
+    Random random(mix_seed(plan_.seed, kDeathSalt, index));
+    const double away_s = to_s(machine.away) + copies_s(plan_, machine);
+    double at_s = exponential(random) * to_s(machine.dies_every);
+    for (; at_s < to_s(plan_.lasts);
+         at_s += away_s + exponential(random) * to_s(machine.dies_every)) {
+      scenario_.faults.push_back(
+          {Kind::kKill, to_duration(at_s), index, 0, to_duration(std::max(away_s, 1e-3)), 1});
+      ++forecast_.deaths;
+    }
+  }
+
+  /// Of what a machine computes when nothing is wrong with it; who is dead is in the sample.
+  double part_at(std::uint32_t machine, double at_s) const {
+    double part = 1;
+    for (const SwarmFault& fault : disturbing_) {
+      const bool is_over = fault.kind != Kind::kLeave && at_s >= to_s(fault.at + fault.lasts);
+      if (fault.target != machine || at_s < to_s(fault.at) || is_over) continue;
+      part = fault.kind == Kind::kSlow ? part / fault.factor : 0;
+    }
+    return part;
+  }
+
+  void take(const SwarmSample& sample) {
+    const double at_s = to_s(sample.at.time_since_epoch());
+    std::vector<double> possible(plan_.stages, 0);
+    std::uint64_t trained = 0;
+    for (std::uint32_t i = 0; i < sample.hosts.size(); ++i) {
+      const std::uint32_t stage = forecast_.stage_of[i];
+      if (stage == 0) trained += sample.hosts[i].applied;
+      if (!sample.hosts[i].is_alive) continue;
+      possible[stage] += plan_.machines[i].per_second * part_at(i, at_s);
+    }
+    if (at_s < kWarmUp * to_s(plan_.lasts) || warm_.hosts.empty()) {
+      warm_ = sample;
+      possible_.assign(plan_.stages, 0);
+      warm_samples_ = 0;
+    }
+    for (std::uint32_t stage = 0; stage < plan_.stages; ++stage)
+      possible_[stage] += possible[stage];
+    ++warm_samples_;
+    last_ = sample;
+    at_s_.push_back(at_s);
+    trained_.push_back(trained);
+    forecast_.moments.push_back({at_s, 0, *std::ranges::min_element(possible)});
+  }
+
+  std::size_t index_at(double at_s) const {
+    const auto found = std::ranges::lower_bound(at_s_, at_s);
+    return std::min<std::size_t>(static_cast<std::size_t>(found - at_s_.begin()), at_s_.size() - 1);
+  }
+  double rate_between(double from_s, double to_s) const {
+    const std::size_t from = index_at(std::max(from_s, 0.0));
+    const std::size_t to = index_at(to_s);
+    if (to <= from) return 0;
+    return static_cast<double>(trained_[to] - trained_[from]) / (at_s_[to] - at_s_[from]);
+  }
+
+  void conclude() {
+    if (at_s_.size() < 2) return;
+    const double end_s = at_s_.back();
+    const double warm_s = to_s(warm_.at.time_since_epoch());
+    forecast_.microbatches = trained_.back();
+    forecast_.rate = rate_between(warm_s, end_s);
+    conclude_stages(end_s - warm_s);
+    const double look_s =
+        std::max(kLeastLook_s, kLookMicrobatches / std::max(forecast_.rate, 1e-9));
+    for (Forecast::Moment& moment : forecast_.moments) {
+      moment.rate = rate_between(moment.at_s - look_s / 2, moment.at_s + look_s / 2);
+    }
+    for (std::size_t i = 0; i < forecast_.events.size(); ++i) {
+      conclude_event(plan_.events[i], forecast_.events[i], look_s);
+    }
+  }
+
+  void conclude_stages(double seconds) {
+    forecast_.stages.assign(plan_.stages, {});
+    std::vector<double> busy(plan_.stages, 0);
+    std::vector<double> up_s(plan_.stages, 0);
+    std::vector<std::uint32_t> up(plan_.stages, 0);
+    for (std::uint32_t i = 0; i < last_.hosts.size(); ++i) {
+      const std::uint32_t stage = forecast_.stage_of[i];
+      Forecast::Stage& figures = forecast_.stages[stage];
+      ++figures.machines;
+      busy[stage] += to_s(last_.hosts[i].busy - warm_.hosts[i].busy) * plan_.machines[i].per_second;
+      if (!last_.hosts[i].is_alive) continue;
+      ++up[stage];
+      figures.staleness += last_.hosts[i].staleness;
+    }
+    for (std::uint32_t stage = 0; stage < plan_.stages; ++stage) {
+      Forecast::Stage& figures = forecast_.stages[stage];
+      figures.possible = possible_[stage] / static_cast<double>(std::max(warm_samples_, 1));
+      figures.busy =
+          figures.possible > 0 ? std::min(1.0, busy[stage] / (figures.possible * seconds)) : 0;
+      figures.staleness /= std::max(up[stage], 1U);
+      if (figures.possible < forecast_.stages[forecast_.slowest].possible) {
+        forecast_.slowest = stage;
+      }
+    }
+    double possible = 0;
+    std::size_t count = 0;
+    for (const Forecast::Moment& moment : forecast_.moments) {
+      if (moment.at_s < kWarmUp * to_s(plan_.lasts)) continue;
+      possible += moment.possible;
+      ++count;
+    }
+    forecast_.possible = count > 0 ? possible / static_cast<double>(count) : 0;
+  }
+
+  void conclude_event(const Plan::Event& event, Forecast::Outcome& outcome, double look_s) const {
+    const double at_s = to_s(event.at);
+    if (at_s >= at_s_.back()) return;
+    outcome.before = rate_between(at_s - 3 * look_s, at_s);
+    const std::size_t then = index_at(at_s);
+    const double possible_before = forecast_.moments[then > 0 ? then - 1 : 0].possible;
+    const double possible_after = forecast_.moments[std::min(then + 1, at_s_.size() - 1)].possible;
+    outcome.possible = possible_before > 0 ? possible_after / possible_before : 1;
+    const double wanted = kRecovered * outcome.before * std::min(1.0, outcome.possible);
+    for (std::size_t i = then; i < at_s_.size() && at_s_[i] + look_s <= at_s_.back(); ++i) {
+      if (rate_between(at_s_[i], at_s_[i] + look_s) < wanted) continue;
+      outcome.recovered_s = at_s_[i] - at_s_[then];
+      break;
+    }
+    const double watch_s = at_s + std::max(10 * look_s, to_s(event.lasts));
+    std::size_t since = then;
+    for (std::size_t i = then; i < at_s_.size() && at_s_[i] <= watch_s; ++i) {
+      if (trained_[i] > trained_[since]) since = i;
+      outcome.stood_still_s = std::max(outcome.stood_still_s, at_s_[i] - at_s_[since]);
+    }
+  }
+
+  const Plan& plan_;
+  SwarmScenario scenario_;
+  Forecast forecast_;
+  std::vector<SwarmFault> disturbing_;  // that leave a machine alive
+  std::vector<double> at_s_;            // of each sample
+  std::vector<std::uint64_t> trained_;
+  SwarmSample warm_;  // where means begin
+  SwarmSample last_;
+  std::vector<double> possible_;  // sums since then, by stage
+  int warm_samples_ = 0;
+};
+
+}  // namespace
+
+std::vector<std::uint32_t> place(const Plan& plan) {
+  std::vector<std::uint32_t> stage_of(plan.machines.size(), 0);
+  std::vector<double> possible(plan.stages, 0);
+  Chosen open;
+  for (std::uint32_t i = 0; i < plan.machines.size(); ++i) {
+    const Plan::Machine& machine = plan.machines[i];
+    if (!machine.stage) {
+      open.push_back(i);
+      continue;
+    }
+    stage_of[i] = *machine.stage;
+    possible[*machine.stage] += machine.per_second;
+  }
+  std::ranges::stable_sort(open, std::ranges::greater{},
+                           [&](std::uint32_t i) { return plan.machines[i].per_second; });
+  for (const std::uint32_t i : open) {
+    const auto least = std::ranges::min_element(possible);
+    stage_of[i] = static_cast<std::uint32_t>(least - possible.begin());
+    *least += plan.machines[i].per_second;
+  }
+  return stage_of;
+}
+
+Forecast forecast(const Plan& plan, const std::function<void(double)>& on_progress) {
+  return Forecaster(plan).run(on_progress);
+}
+
+}  // namespace brigade::sim
