@@ -388,8 +388,16 @@ void Links::drop(const NodeId& member, const std::string& reason) {
 std::vector<LinkInfo> Links::links() const {
   std::vector<LinkInfo> infos;
   for (const auto& [id, peer] : peers_) {
-    infos.push_back({peer.address, peer.link != nullptr, peer.link ? peer.link->round_trip_ms() : 0,
-                     peer.last_error, peer.codec});
+    LinkInfo& info = infos.emplace_back();
+    info.peer = peer.address;
+    info.last_error = peer.last_error;
+    if (!peer.link) continue;
+    info.is_linked = true;
+    info.round_trip_ms = peer.link->round_trip_ms();
+    info.codec = peer.codec;
+    info.bytes_sent = peer.link->bytes_sent();
+    info.bytes_received = peer.link->bytes_received();
+    info.linked_for = std::chrono::duration_cast<Duration>(Clock::now() - peer.linked_at);
   }
   return infos;
 }

@@ -94,8 +94,10 @@ TransportCallbacks Members::callbacks_around(TransportCallbacks training) {
                                   bool was_closed) { on_link_down(peer, reason, was_closed); };
   callbacks.on_dial_failed = [this](const NodeId& peer, const std::string& reason) {
     spdlog::debug("dial peer={} failed: {}", to_short(peer), reason);
+    const bool is_member = membership_.view().present(peer) != nullptr;
+    if (is_member) last_errors_[peer] = reason;
     if (relayed_.erase(peer) > 0) return;  // by way of another: no word on the peer itself
-    if (membership_.view().present(peer) != nullptr) ++failed_dials_[peer];
+    if (is_member) ++failed_dials_[peer];
     handle(membership::DialFailed{peer});
   };
   callbacks.on_gossip = [this](const NodeId& from, const std::string& bytes) {
@@ -203,6 +205,7 @@ void Members::learn(const std::vector<std::string>& records) {
 void Members::on_link_up(const PeerAddress& peer) {
   linked_.insert_or_assign(peer.id, peer);
   failed_dials_.erase(peer.id);
+  last_errors_.erase(peer.id);
   handle(membership::LinkUp{peer.id, peer.was_dialled});
   if (trains_with(peer)) training_.on_link_up(peer);
 }
@@ -210,6 +213,7 @@ void Members::on_link_up(const PeerAddress& peer) {
 void Members::on_link_down(const PeerAddress& peer, const std::string& reason, bool was_closed) {
   linked_.erase(peer.id);
   relayed_.erase(peer.id);
+  if (membership_.view().present(peer.id) != nullptr) last_errors_[peer.id] = reason;
   if (trains_with(peer)) training_.on_link_down(peer, reason, was_closed);
   handle(membership::LinkDown{peer.id, was_closed});
 }
@@ -264,6 +268,7 @@ void Members::carry_out(const membership::MemberChanged& action) {
   neighbours_.update(action.record, action.standing);
   const bool is_present = action.standing <= membership::Standing::kSuspected;
   if (!is_present) failed_dials_.erase(action.record->id);
+  if (!is_present) last_errors_.erase(action.record->id);
   const Told told{action.standing, action.record->stage, action.record->doing};
   const auto known = told_.find(action.record->id);
   if (known == told_.end() || !(known->second == told)) report_(action);
@@ -278,6 +283,7 @@ void Members::carry_out(const membership::MemberChanged& action) {
 void Members::carry_out(const membership::MemberForgotten& action) {
   neighbours_.forget(action.member);
   told_.erase(action.member);
+  last_errors_.erase(action.member);
   asio::post(core_, [this] { choose_neighbours(); });
 }
 
@@ -420,6 +426,18 @@ std::vector<MemberInfo> Members::list() const {
          relay == relayed_.end() ? std::nullopt : std::optional(relay->second.relay)});
   }
   return members;
+}
+
+MemberTrouble Members::trouble_with(const NodeId& member) const {
+  const auto error = last_errors_.find(member);
+  return {error == last_errors_.end() ? std::string() : error->second,
+          conduct_.account_of(core_now(), member)};
+}
+
+const char* Members::reach_status() const {
+  if (!setup_.announce.empty()) return "announced";
+  if (!is_reachable_) return "unknown";
+  return *is_reachable_ ? "yes" : "no";
 }
 
 void Members::keep_book() {
