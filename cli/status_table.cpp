@@ -6,14 +6,13 @@
 #include <tuple>
 
 #include "base/figures.hpp"
+#include "cli/columns.hpp"
 
 namespace brigade::cli {
 
 namespace control = brigade::control::v1;
 
 namespace {
-
-using Row = std::vector<std::string>;
 
 std::string blocks_of(const control::NodeStatus& node) {
   if (node.blocks() <= 1) return fmt::format("{}", node.first_block());
@@ -99,22 +98,6 @@ Row row_of(const control::MemberStatus& member) {
           member.standing(),
           std::move(reach),
           std::move(link)};
-}
-
-std::vector<std::string> in_columns(const std::vector<Row>& rows) {
-  std::vector<std::size_t> widths(rows.front().size(), 0);
-  for (const Row& row : rows) {
-    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
-  }
-  std::vector<std::string> lines;
-  for (const Row& row : rows) {
-    std::string line;
-    for (std::size_t i = 0; i < row.size(); ++i)
-      line += fmt::format("{:<{}}", row[i], widths[i] + 2);
-    line.erase(line.find_last_not_of(' ') + 1);
-    lines.push_back(std::move(line));
-  }
-  return lines;
 }
 
 /// What one node knows of its swarm, in the order of the line.
@@ -214,6 +197,7 @@ Json status_json(const control::NodeStatus& node) {
   json["seconds"] = node.seconds();
   json["discovery"] = node.discovery();
   json["port_mapping"] = node.port_mapping();
+  json["reach"] = node.reach();
   json["peers"] = Json::array();
   for (const auto& peer : node.peers()) json["peers"].push_back(peer_json(peer));
   json["replicas"] = replica_json(node);
