@@ -132,6 +132,7 @@ void Links::on_relay_call(const StreamPtr& stream, const RelayCall& call) {
   if (is_stopped_ || relay == nullptr || relay->link != stream || !tunnels_) return;
   const std::string& address = relay->address.address;
   if (address.empty() || is_local_address(address)) return;  // no way to it but this link
+  if (callbacks_.on_called) callbacks_.on_called(call.caller, relay->address.id);
   tunnels_->answer({relay->address.id, relay->address.address}, call.tunnel, local_address_);
 }
 

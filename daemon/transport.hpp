@@ -80,6 +80,8 @@ struct TransportCallbacks {
   std::function<void(const NodeId& peer, const std::string& what)> on_misdeed;
   /// Whether this node passes bytes on from `caller` to `callee`; the error is told to the caller.
   std::function<Result<>(const NodeId& caller, const NodeId& callee)> may_relay;
+  /// `caller` is about to dial this node through `relay`.
+  std::function<void(const NodeId& caller, const NodeId& relay)> on_called;
   /// The payload of the swarm::Payload handle inside `message` is not set yet (the driver names
   /// it); `payload` holds the bytes, checksum verified, absent where the frame had none.
   std::function<void(const NodeId& from, swarm::Message message,

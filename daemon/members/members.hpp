@@ -142,6 +142,8 @@ class Members {
   void meet_neighbours();
   void meet(const NodeId& peer);
   Result<> may_relay(const NodeId& caller, const NodeId& callee) const;
+  std::optional<NodeId> relay_of(const NodeId& member) const;
+  void forget(const NodeId& member);
   std::vector<RelayAddress> relays_to(const swarm::membership::NodeRecord& record) const;
 
   void go_outside(const std::string& listen_address);
@@ -194,6 +196,7 @@ class Members {
     TimePoint since;
   };
   std::map<NodeId, Relayed> relayed_;  // peers that are dialled or linked through another one
+  std::map<NodeId, Relayed> called_;   // members that dial this node so
   std::size_t next_relay_ = 0;
   std::map<NodeId, std::size_t> failed_dials_;  // of members; the address after the last is next
   std::map<NodeId, std::string> last_errors_;   // of members

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""`brigade doctor` and `brigade peers` on real nodes: what they find, and the remedy of each fault."""
+"""`brigade doctor` and `brigade peers` on real nodes: what they find, and how to mend it."""
 
 import json
 import subprocess
@@ -138,27 +138,37 @@ class Doctor(SwarmTest):
         self.assertIn("nothing has to be done", found["dialled"]["remedy"])
         self.assertIn(f"forward TCP and UDP port {port}", found["dialled"]["remedy"])
 
-    def test_a_node_behind_a_real_router(self):
+    def test_nodes_behind_real_routers(self):
         if not nat_lab.can_run():
             self.skipTest("needs root, ip and iptables")
-        lab = nat_lab.NatLab(public=1, homes=1)
+        lab = nat_lab.NatLab(public=1, homes=2)
         self.addCleanup(lab.close)
-        public, home = (
+        public, *homes = machines = [
             Machine(self, name, lambda words, of=of: lab.command(of, words))
-            for name, of in zip(("p", "h"), lab.machines))
+            for name, of in zip("phq", lab.machines)]
         address = f"{lab.machines[0][1]}:{PORT}"
-        public.join("mine", "--announce", address, listen=f"0.0.0.0:{PORT}")
+        public.join("mine", "--stage", 2, "--announce", address, listen=f"0.0.0.0:{PORT}")
         public.wait_for(lambda s: s["members"], 30, "the public node")
-        run = public.brigade("invite", "--swarm", "mine")
-        home.join(run.out.strip(), listen=f"0.0.0.0:{PORT}")
-        home.wait_for(lambda s: s["reach"] == "no", 40, "a member that could not dial it")
+        run = public.brigade("invite", "--swarm", "mine", "--uses", 2)
+        self.assert_ended(run, 0)
+        for stage, home in enumerate(homes):
+            home.join(run.out.strip(), "--stage", stage, listen=f"0.0.0.0:{PORT}")
+        for home in homes:
+            home.wait_for_training()
+            home.wait_for(lambda s: s["reach"] == "no", 40, "a member that could not dial it")
+        relay = public.status()["node"]
+        for machine, stage in ((homes[0], 1), (homes[1], 0)):  # both ends know the way
+            other = next(row for row in peers(machine) if row["stage"] == stage)
+            self.assertEqual((other["is_linked"], other["relay"]), (True, relay))
         words = lab.command(lab.machines[1], [harness.BRIGADE, "doctor"])
-        shown = subprocess.run(words, env=home.environment(), capture_output=True, text=True,
-                               timeout=60, check=False).stdout
-        for machine in (public, home):
+        shown = subprocess.run(words, env=homes[0].environment(), capture_output=True, text=True,
+                               timeout=60, check=False)
+        for machine in machines:
             machine.kill()
+        self.assertEqual(shown.returncode, 0, shown.stdout)
+        self.assertIn(f"links are dialled out, some through {relay[:8]}", shown.stdout)
         self.assertIn(f"forward TCP and UDP port {PORT} of the router to {lab.machines[1][1]}",
-                      shown)
+                      shown.stdout)
 
 
 if __name__ == "__main__":
