@@ -70,8 +70,7 @@ MaybeFinding judge_threads(const NodeFacts& facts) {
   if (threads > cores)
     return note(text + ": they take turns", to_set(facts, fmt::format("threads = {}", cores)));
   if (threads == cores) return ok(text);
-  return note(text + ": the others rest, or are for other nodes",
-              to_set(facts, "threads = 0") + ", to use all of them");
+  return note(text + ": the others rest, or are for other nodes", to_set(facts, "threads = 0"));
 }
 
 MaybeFinding judge_clock(const NodeFacts& facts) {
@@ -81,8 +80,8 @@ MaybeFinding judge_clock(const NodeFacts& facts) {
                             as_utc(facts.machine.now_unix_s), as_utc(invite->created_unix_s)),
                 "timedatectl set-ntp true: a clock that is behind misjudges when invites end");
   if (!facts.machine.is_clock_synchronised)
-    return note("nobody keeps it right", "timedatectl set-ntp true");
-  return ok("kept right");
+    return note("not kept right by NTP", "timedatectl set-ntp true");
+  return ok("kept right by NTP");
 }
 
 std::optional<std::uint32_t> number_of_gpu(std::string_view device) {
@@ -119,8 +118,19 @@ MaybeFinding judge_device(const NodeFacts& facts) {
 // ---- This node ------------------------------------------------------------------------------
 
 MaybeFinding judge_settings(const NodeFacts& facts) {
-  if (!facts.settings_error.empty())
-    return bad(facts.settings_error, "correct that setting (docs/configuration.md lists them all)");
+  switch (facts.settings_fault) {
+    case SettingsFault::kWrong:
+      return bad(facts.settings_error,
+                 "correct that setting (docs/configuration.md lists them all)");
+    case SettingsFault::kForbidden:
+      return bad(facts.settings_error, "sudo brigade doctor");
+    case SettingsFault::kMissing:
+      return bad(fmt::format("there is no {}", facts.node_file.string()),
+                 fmt::format("brigade join LINE --state {}, which makes it",
+                             facts.node_file.parent_path().string()));
+    case SettingsFault::kNone:
+      break;
+  }
   if (!facts.node)
     return note("which node.toml it was started with is not known",
                 "brigade doctor --state DIR, with the folder of the node");
@@ -138,10 +148,11 @@ MaybeFinding judge_key(const NodeFacts& facts) {
 
 MaybeFinding judge_process(const NodeFacts& facts) {
   if (facts.status) return ok(fmt::format("runs as process {}", facts.status->pid()));
-  if (!facts.node && facts.settings_error.empty())
+  if (facts.settings_fault != SettingsFault::kNone) return std::nullopt;  // said there
+  if (!facts.node)
     return bad(fmt::format("{}: nobody answers there", facts.socket),
                "brigade doctor --state DIR, with the folder of the node");
-  if (facts.node && !facts.folder.is_readable && !facts.folder.owner.empty())
+  if (!facts.folder.is_readable && !facts.folder.owner.empty())
     return bad(fmt::format("{} is for {} alone", facts.folder.path.string(), facts.folder.owner),
                fmt::format("sudo -u {} brigade doctor", facts.folder.owner));
   if (!facts.folder.holder) return bad("it does not run", to_start(facts));
@@ -156,11 +167,11 @@ MaybeFinding judge_phase(const NodeFacts& facts) {
   const auto& status = *facts.status;
   if (status.phase() == "blocked" || !status.error().empty())
     return bad(status.error(), "what that says, then " + to_start(facts));
-  const std::string waits = status.waiting_for().empty() ? "" : ", waits: " + status.waiting_for();
   const std::string text =
-      fmt::format("{} at micro-batch {}{}", status.phase(), with_commas(status.position()), waits);
+      fmt::format("{} at micro-batch {}", status.phase(), with_commas(status.position()));
   if (status.phase() != "gathering") return ok(text);
-  return note(text, "brigade peers: who is there, and who is missing");
+  return note(fmt::format("{}, waits: {}", text, status.waiting_for()),
+              "brigade peers: who is there, and who is missing");
 }
 
 MaybeFinding judge_invite(const NodeFacts& facts) {

@@ -173,14 +173,12 @@ MaybeFinding judge_members(const NodeFacts& facts) {
 MaybeFinding judge_stages(const NodeFacts& facts) {
   if (!is_member(facts)) return std::nullopt;
   std::vector<std::uint32_t> empty;
-  std::vector<std::uint32_t> alone;
   std::vector<std::size_t> counts;
   for (std::uint32_t stage = 0; stage < facts.status->stages(); ++stage) {
     const auto nodes = std::ranges::count_if(
         facts.status->members(), [stage](const auto& m) { return is_there(m) && hosts(m, stage); });
     counts.push_back(static_cast<std::size_t>(nodes));
     if (nodes == 0) empty.push_back(stage);
-    if (nodes == 1) alone.push_back(stage);
   }
   const std::string text = fmt::format("nodes alive by stage: {}", fmt::join(counts, ", "));
   if (!empty.empty()) {
@@ -189,9 +187,8 @@ MaybeFinding judge_stages(const NodeFacts& facts) {
                            "invite makes the line)",
                            empty.front()));
   }
-  if (alone.empty()) return ok(text);
-  return note(fmt::format("{}: training stops while the one of stage {} is away", text,
-                          fmt::join(alone, ", ")),
+  if (std::ranges::count(counts, 1u) == 0) return ok(text);
+  return note(fmt::format("{}: where there is one, training stops while it is away", text),
               "more nodes: brigade join LINE on other machines");
 }
 

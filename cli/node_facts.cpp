@@ -41,7 +41,7 @@ std::uint64_t bytes_in(const fs::path& folder) {
 
 FolderFacts gather_folder(const config::NodeConfig& node) {
   FolderFacts facts;
-  facts.path = node.state_dir;
+  facts.path = node.state_dir.has_filename() ? node.state_dir : node.state_dir.parent_path();
   struct stat status {};
   if (::stat(facts.path.c_str(), &status) == 0) {
     const passwd* owner = ::getpwuid(status.st_uid);
@@ -180,6 +180,10 @@ void read_settings(NodeFacts& facts) {
   if (facts.node_file.empty()) return;
   auto node = config::load_node_config(facts.node_file);
   if (!node) {
+    std::error_code ignored;
+    facts.settings_fault = ::access(facts.node_file.c_str(), R_OK) == 0 ? SettingsFault::kWrong
+                           : fs::exists(facts.node_file, ignored)       ? SettingsFault::kForbidden
+                                                                        : SettingsFault::kMissing;
     facts.settings_error = node.error().message;
     return;
   }

@@ -57,9 +57,12 @@ struct ProbedAddress {
   Probe probe = Probe::kNotTried;
 };
 
+enum class SettingsFault { kNone, kMissing, kForbidden, kWrong };
+
 struct NodeFacts {
   std::filesystem::path node_file;         // empty: not known
-  std::optional<config::NodeConfig> node;  // none: see settings_error
+  std::optional<config::NodeConfig> node;  // none: there is a fault, or no file is known
+  SettingsFault settings_fault = SettingsFault::kNone;
   std::string settings_error;
   std::optional<brigade::control::v1::NodeStatus> status;  // none: it does not answer
   std::string socket;

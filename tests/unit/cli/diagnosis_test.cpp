@@ -154,7 +154,7 @@ TEST_CASE("threads are held against cores") {
   NodeFacts facts = stopped();
   CHECK(finding(facts, "threads").verdict == Verdict::kOk);
   facts.node->threads = 1;
-  CHECK(finding(facts, "threads").remedy == "set threads = 0 in /n/node.toml, to use all of them");
+  CHECK(finding(facts, "threads").remedy == "set threads = 0 in /n/node.toml");
   facts.node->threads = 9;
   CHECK(finding(facts, "threads").remedy == "set threads = 4 in /n/node.toml");
 }
@@ -195,9 +195,14 @@ TEST_CASE("a clock that nobody keeps, or that is behind, is a note") {
 TEST_CASE("settings that do not load are bad, with the parser's words") {
   NodeFacts facts;
   facts.node_file = "/n/node.toml";
+  facts.settings_fault = SettingsFault::kWrong;
   facts.settings_error = "/n/node.toml:3:1: unknown key 'thraeds'";
   CHECK(finding(facts, "settings").found == facts.settings_error);
-  CHECK(finding(facts, "settings").verdict == Verdict::kBad);
+  CHECK(bad_ones(facts) == std::vector<std::string>{"settings"});
+  facts.settings_fault = SettingsFault::kForbidden;
+  CHECK(finding(facts, "settings").remedy == "sudo brigade doctor");
+  facts.settings_fault = SettingsFault::kMissing;
+  CHECK(has(finding(facts, "settings").remedy, "brigade join LINE --state /n"));
 }
 
 TEST_CASE("a key that others may read is bad") {
