@@ -2,6 +2,7 @@
 """`brigade doctor` and `brigade peers` on real nodes: what they find, and how to mend it."""
 
 import json
+import signal
 import subprocess
 
 import harness
@@ -84,13 +85,22 @@ class Doctor(SwarmTest):
         self.assertEqual(code, 1)
         self.assert_bad(found["stages"], "nothing trains without stage", "--stage")
 
-    def test_an_announced_address_where_nobody_listens(self):
+    def test_an_announced_address_where_nobody_listens_and_a_node_that_hangs(self):
         announced = f"127.0.0.1:{free_port()}"
         self.owner_joins(announced)
         code, found = doctor(self.owner)
         self.assertEqual(code, 1)
         port = self.owner.status()["listen"].rsplit(":", 1)[1]
         self.assert_bad(found["dialled"], announced, f"forward TCP and UDP port {port}")
+
+        process = self.owner.process
+        process.send_signal(signal.SIGSTOP)
+        try:
+            code, found = doctor(self.owner)
+        finally:
+            process.send_signal(signal.SIGCONT)
+        self.assertEqual(code, 1)
+        self.assert_bad(found["process"], f"process {process.pid} runs and does not answer", "kill")
 
     def test_a_node_that_can_not_start(self):
         line = self.owner_joins()
