@@ -32,11 +32,11 @@ std::string to_set(const NodeFacts& facts, const std::string& setting) {
   const std::string file = facts.node_file.empty() ? "node.toml" : facts.node_file.string();
   if (!facts.status) return fmt::format("set {} in {}", setting, file);
   return fmt::format("set {} in {}, then {}", setting, file,
-                     is_service(facts) ? "systemctl restart brigaded" : "start the node again");
+                     is_service(facts) ? to_start(facts) : "start the node again");
 }
 
 std::string to_start(const NodeFacts& facts) {
-  if (is_service(facts)) return "systemctl start brigaded";
+  if (is_service(facts)) return "systemctl restart brigaded";  // or start
   return fmt::format("brigaded --config {}", facts.node_file.string());
 }
 

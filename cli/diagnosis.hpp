@@ -31,7 +31,7 @@ std::vector<Finding> diagnose(const NodeFacts& facts);
 
 /// "set threads = 8 in node.toml and start the node again": how a setting is changed.
 std::string to_set(const NodeFacts& facts, const std::string& setting);
-/// "systemctl start brigaded", or the command for a node of a user.
+/// "systemctl restart brigaded", or the command for a node of a user.
 std::string to_start(const NodeFacts& facts);
 
 }  // namespace brigade::cli

@@ -28,6 +28,11 @@ bool uses_gpu(const NodeFacts& facts) {
   return device.starts_with("cuda") || (device == "auto" && facts.machine.gpus.value_or(0) > 0);
 }
 
+/// "1 core", "2 cores".
+std::string counted(std::uint32_t number, const char* what) {
+  return fmt::format("{} {}{}", number, what, number == 1 ? "" : "s");
+}
+
 // ---- This machine ---------------------------------------------------------------------------
 
 MaybeFinding judge_memory(const NodeFacts& facts) {
@@ -49,8 +54,9 @@ MaybeFinding judge_memory(const NodeFacts& facts) {
 MaybeFinding judge_disk(const NodeFacts& facts) {
   if (!facts.swarm.needs || !facts.folder.is_readable) return std::nullopt;
   const std::uint64_t one = facts.swarm.needs->checkpoint_bytes;
-  // One is written beside those that are kept.
-  const std::uint64_t all = one * (facts.swarm.config->run.keep_checkpoints + 1);
+  // One is written beside those that are kept; a member keeps one of each stage beside it too.
+  const std::uint32_t copies = facts.swarm.invite ? 2 : 0;
+  const std::uint64_t all = one * (facts.swarm.config->run.keep_checkpoints + 1 + copies);
   const std::uint64_t missing = all - std::min(all, facts.folder.checkpoint_bytes);
   const std::string text =
       fmt::format("{} free at {}, checkpoints take {}", in_bytes(facts.folder.free_bytes),
@@ -65,8 +71,7 @@ MaybeFinding judge_threads(const NodeFacts& facts) {
   if (!facts.node || uses_gpu(facts)) return std::nullopt;
   const std::uint32_t cores = facts.machine.cores;
   const std::uint32_t threads = facts.node->threads == 0 ? cores : facts.node->threads;
-  const std::string text = fmt::format("{} thread{} on {} core{}", threads, threads == 1 ? "" : "s",
-                                       cores, cores == 1 ? "" : "s");
+  const std::string text = counted(threads, "thread") + " on " + counted(cores, "core");
   if (threads > cores)
     return note(text + ": they take turns", to_set(facts, fmt::format("threads = {}", cores)));
   if (threads == cores) return ok(text);
@@ -98,16 +103,15 @@ MaybeFinding judge_device(const NodeFacts& facts) {
   const std::uint32_t gpus = facts.machine.gpus.value_or(0);
   if (number && *number >= gpus) {
     const std::string there = !facts.machine.gpus ? "no NVIDIA driver is here (libcuda.so.1)"
-                                                  : fmt::format("the driver shows {} GPUs", gpus);
+                                                  : "the driver shows " + counted(gpus, "GPU");
     return bad(fmt::format("{} is named, but {}", wanted, there),
                to_set(facts, "device = \"auto\"") +
                    (gpus == 0 ? ", or install the driver (nvidia-smi must list the GPU)" : ""));
   }
   const bool computes = facts.status && !facts.status->device().starts_with("cuda");
   if (gpus > 0 && wanted == "cpu")
-    return note(
-        fmt::format("the CPU, though the driver shows {} GPU{}", gpus, gpus == 1 ? "" : "s"),
-        to_set(facts, "device = \"auto\""));
+    return note("the CPU, though the driver shows " + counted(gpus, "GPU"),
+                to_set(facts, "device = \"auto\""));
   if (gpus > 0 && computes)
     return note("the CPU: the GPU can't be used",
                 to_set(facts, "device = \"cuda:0\"") + ": the start says what is missing");
@@ -158,7 +162,7 @@ MaybeFinding judge_process(const NodeFacts& facts) {
   if (!facts.folder.holder) return bad("it does not run", to_start(facts));
   return bad(
       fmt::format("process {} runs and does not answer at {}", *facts.folder.holder, facts.socket),
-      fmt::format("wait if it has just begun, else kill {} and {}", *facts.folder.holder,
+      fmt::format("wait if it has just begun, else kill {}, then {}", *facts.folder.holder,
                   to_start(facts)));
 }
 
@@ -166,7 +170,8 @@ MaybeFinding judge_phase(const NodeFacts& facts) {
   if (!facts.status) return std::nullopt;
   const auto& status = *facts.status;
   if (status.phase() == "blocked" || !status.error().empty())
-    return bad(status.error(), "what that says, then " + to_start(facts));
+    return bad(status.error().empty() ? status.phase() : status.error(),
+               "do what that says, then " + to_start(facts));
   const std::string text =
       fmt::format("{} at micro-batch {}", status.phase(), with_commas(status.position()));
   if (status.phase() != "gathering") return ok(text);

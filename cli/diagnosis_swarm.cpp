@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 
+#include "base/figures.hpp"
 #include "cli/diagnosis.hpp"
 
 namespace brigade::cli {
@@ -66,10 +67,21 @@ MaybeFinding judge_port(const NodeFacts& facts) {
   if (own.probe != Probe::kAnswered && own.probe != Probe::kNotTried)
     return bad(fmt::format("listens at {}, but {} {}", listen, own.address, to_string(own.probe)),
                "let this machine's firewall pass that port, then start the node again");
-  if (listen.starts_with("127.") || listen.starts_with("[::1]"))
+  // The peers of a line without an owner may well be on this machine.
+  if (is_member(facts) && (listen.starts_with("127.") || listen.starts_with("[::1]")))
     return note("listens at " + listen + ": for this machine alone",
                 to_set(facts, "listen = \"0.0.0.0:7070\""));
   return ok("listens at " + listen);
+}
+
+/// By others, at an address of its own: not through a relay.
+std::size_t links_from_outside(const control::NodeStatus& status) {
+  std::set<std::string> relayed;
+  for (const auto& member : status.members())
+    if (!member.relay().empty()) relayed.insert(member.node());
+  return static_cast<std::size_t>(std::ranges::count_if(status.peers(), [&](const auto& peer) {
+    return peer.is_linked() && !peer.was_dialled() && !relayed.contains(peer.node());
+  }));
 }
 
 MaybeFinding judge_announced(const NodeFacts& facts) {
@@ -81,8 +93,7 @@ MaybeFinding judge_announced(const NodeFacts& facts) {
       fmt::format("{}, as it announces, {}", announced.address, to_string(announced.probe));
   if (announced.probe == Probe::kUnknownName)
     return bad(text, to_set(facts, "announce to an address that there is"));
-  const auto dialled = std::ranges::count_if(
-      facts.status->peers(), [](const auto& p) { return p.is_linked() && !p.was_dialled(); });
+  const std::size_t dialled = links_from_outside(*facts.status);
   // Not every router lets its own home in by the address outside.
   if (dialled > 0)
     return note(fmt::format("{} from here, but {} node{} dialled this one", text, dialled,
@@ -142,7 +153,7 @@ MaybeFinding judge_mapping(const NodeFacts& facts) {
 MaybeFinding judge_doors(const NodeFacts& facts) {
   if (facts.status || !facts.swarm.invite) return std::nullopt;
   const std::string new_line =
-      "ask a member's owner for a line that names a node: brigade invite --contact NODE@HOST:PORT";
+      "ask the swarm's owner for a line that names a node: brigade invite --contact NODE@HOST:PORT";
   if (facts.doors.empty()) {
     const bool knows_others =
         facts.folder.has_members || facts.swarm.config || !facts.node->discovery.bootstrap.empty();
@@ -192,7 +203,7 @@ MaybeFinding judge_stages(const NodeFacts& facts) {
               "more nodes: brigade join LINE on other machines");
 }
 
-/// Why there is no link with any of these; `can_dial` is left where one of them can be dialled.
+/// `address`: where the other end can be dialled; empty: nowhere.
 Finding missing_link(const NodeFacts& facts, std::uint32_t stage, const std::string& address,
                      const std::string& error) {
   const std::string text =
@@ -203,12 +214,22 @@ Finding missing_link(const NodeFacts& facts, std::uint32_t stage, const std::str
              "a node that can be dialled is needed, this one or another: " + to_forward(facts));
 }
 
+Finding missing_member(const NodeFacts& facts, const control::MemberStatus& member) {
+  if (member.quarantined_s() <= 0)
+    return missing_link(facts, member.stage(), member.can_be_dialled() ? member.address() : "",
+                        member.last_error());
+  return bad(fmt::format("no link with stage {}: its node is quarantined: {}", member.stage(),
+                         member.quarantine_reason()),
+             fmt::format("wait {}, or let another node host that stage",
+                         in_words(member.quarantined_s())));
+}
+
 MaybeFinding judge_links_of_line(const NodeFacts& facts) {
   for (const auto& peer : facts.status->peers())
     if (!peer.is_linked())
       return missing_link(facts, peer.stage(), peer.address(), peer.last_error());
   if (facts.status->peers_size() == 0) return std::nullopt;
-  return ok(fmt::format("with all of {}", facts.status->peers_size()));
+  return ok(fmt::format("with all peers of node.toml: {}", facts.status->peers_size()));
 }
 
 MaybeFinding judge_links(const NodeFacts& facts) {
@@ -226,8 +247,7 @@ MaybeFinding judge_links(const NodeFacts& facts) {
     }
     if (is_linked) linked.push_back(stage);
     if (is_linked || missing == nullptr) continue;  // a stage without nodes has its own finding
-    return missing_link(facts, stage, missing->can_be_dialled() ? missing->address() : "",
-                        missing->last_error());
+    return missing_member(facts, *missing);
   }
   if (linked.empty()) return std::nullopt;
   return ok(fmt::format("with stage {}", fmt::join(linked, " and ")));

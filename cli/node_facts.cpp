@@ -31,9 +31,10 @@ constexpr fs::perms kAnyPermission = fs::perms::all;
 std::uint64_t bytes_in(const fs::path& folder) {
   std::uint64_t bytes = 0;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(folder, error)) {
+  for (fs::recursive_directory_iterator at(folder, error), end; !error && at != end;
+       at.increment(error)) {
     std::error_code ignored;
-    const auto size = entry.file_size(ignored);
+    const auto size = at->file_size(ignored);
     if (!ignored) bytes += size;
   }
   return bytes;
@@ -53,7 +54,7 @@ FolderFacts gather_folder(const config::NodeConfig& node) {
   if (!error) facts.free_bytes = space.available;
   facts.holder = holder_of(facts.path / "lock");
   if (!facts.is_readable) return facts;
-  facts.checkpoint_bytes = bytes_in(facts.path / "checkpoints");
+  facts.checkpoint_bytes = bytes_in(facts.path / "checkpoints") + bytes_in(facts.path / "keeps");
   facts.has_members = fs::exists(facts.path / "members", error);
   const auto key = fs::status(node.identity, error);
   if (!error && fs::exists(key))

@@ -34,7 +34,7 @@ struct FolderFacts {
   std::string owner;         // a user's name
   bool is_readable = false;  // by who asks; else nothing below is known
   std::uint64_t free_bytes = 0;
-  std::uint64_t checkpoint_bytes = 0;     // that are there
+  std::uint64_t checkpoint_bytes = 0;     // that are there, of other stages too
   std::optional<std::uint32_t> key_mode;  // permission bits; none: no key yet
   std::optional<pid_t> holder;            // the brigaded that runs in it
   bool has_members = false;               // it was a member once

@@ -119,7 +119,7 @@ TEST_CASE("a node that does not run is bad alone, and is told how to start") {
   CHECK(finding(stopped(), "process").remedy == "brigaded --config /n/node.toml");
   NodeFacts facts = stopped();
   facts.node_file = "/etc/brigade/node.toml";
-  CHECK(finding(facts, "process").remedy == "systemctl start brigaded");
+  CHECK(finding(facts, "process").remedy == "systemctl restart brigaded");
   facts.folder.holder = 77;
   CHECK(has(finding(facts, "process").found, "process 77 runs and does not answer"));
   facts.folder.is_readable = false;
@@ -140,9 +140,9 @@ TEST_CASE("too little memory is bad before a start, and a note for a node that r
 
 TEST_CASE("a disk without room for a checkpoint is bad, without room for all a note") {
   NodeFacts facts = running();
-  facts.folder.free_bytes = 2 * kGigabyte;  // of three
+  facts.folder.free_bytes = 4 * kGigabyte;  // of five: two kept, one written, two of others
   CHECK(finding(facts, "disk").verdict == Verdict::kNote);
-  CHECK(has(finding(facts, "disk").remedy, "make room for 3.0 GB"));
+  CHECK(has(finding(facts, "disk").remedy, "make room for 5.0 GB"));
   facts.folder.checkpoint_bytes = kGigabyte;
   CHECK(finding(facts, "disk").verdict == Verdict::kOk);
   facts.folder.checkpoint_bytes = 0;
@@ -295,9 +295,14 @@ TEST_CASE("who was dialled from outside is reached, whatever its own router answ
   NodeFacts facts = running();
   facts.status->set_reach("announced");
   facts.announced = {"198.51.100.9:7171", Probe::kRefused};
-  facts.status->mutable_peers(0)->set_was_dialled(false);
+  auto& link = *facts.status->mutable_peers(0);
+  link.set_node(facts.status->members(1).node());
+  link.set_was_dialled(false);
   CHECK(finding(facts, "dialled").verdict == Verdict::kNote);
   CHECK(has(finding(facts, "dialled").found, "1 node dialled this one"));
+  // Through a relay it proves nothing.
+  facts.status->mutable_members(1)->set_relay(std::string(64, '2'));
+  CHECK(finding(facts, "dialled").verdict == Verdict::kBad);
 }
 
 TEST_CASE("a node behind NAT needs nothing: its relay is named, and how to be dialled") {
@@ -371,10 +376,20 @@ TEST_CASE("without a link to a neighbour it says whom to dial, or that nobody ca
   CHECK(finding(facts, "links").verdict == Verdict::kNote);
 }
 
+TEST_CASE("a neighbour that is quarantined has no link, and the reason is told") {
+  NodeFacts facts = running();
+  auto& neighbour = *facts.status->mutable_members(1);
+  neighbour.set_is_linked(false);
+  neighbour.set_quarantined_s(60);
+  neighbour.set_quarantine_reason("a replay");
+  CHECK(has(finding(facts, "links").found, "quarantined: a replay"));
+  CHECK(has(finding(facts, "links").remedy, "wait 1 min"));
+}
+
 TEST_CASE("in a line each peer of node.toml has to be linked") {
   NodeFacts facts = running();
   facts.status->clear_members();
-  CHECK(finding(facts, "links").found == "with all of 1");
+  CHECK(finding(facts, "links").found == "with all peers of node.toml: 1");
   auto& peer = *facts.status->add_peers();
   peer.set_stage(1);
   peer.set_address("10.0.0.2:7070");
