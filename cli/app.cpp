@@ -39,6 +39,8 @@ int run(int argc, char** argv) {
   add_invite(app, chosen);
   add_join(app, chosen);
   add_status(app, chosen);
+  add_peers(app, chosen);
+  add_doctor(app, chosen);
   add_simulate(app, chosen);
   add_stage_commands(app, chosen, std::span(argv, static_cast<std::size_t>(argc)).subspan(1));
   app.footer(

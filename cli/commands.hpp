@@ -15,6 +15,8 @@ using Chosen = std::function<Exit()>;
 void add_local(CLI::App& app, Chosen& chosen);
 void add_simulate(CLI::App& app, Chosen& chosen);
 void add_status(CLI::App& app, Chosen& chosen);
+void add_peers(CLI::App& app, Chosen& chosen);
+void add_doctor(CLI::App& app, Chosen& chosen);
 void add_swarm_create(CLI::App& swarm, Chosen& chosen);
 void add_swarm_show(CLI::App& swarm, Chosen& chosen);
 void add_invite(CLI::App& app, Chosen& chosen);

@@ -25,6 +25,18 @@ Error io_error(const fs::path& path, const std::error_code& error) {
                     fmt::format("{}: cannot make the folder: {}", path.string(), error.message()));
 }
 
+/// What is called `name` in the folders of this user's nodes.
+std::vector<fs::path> in_each_node(const char* name) {
+  std::vector<fs::path> found;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(nodes_root(), error)) {
+    std::error_code ignored;
+    if (fs::exists(entry.path() / name, ignored)) found.push_back(entry.path() / name);
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
 Result<config::NodeConfig> present_settings(const fs::path& file) {
   std::error_code ignored;
   if (fs::exists(file, ignored)) return config::load_node_config(file);
@@ -74,14 +86,12 @@ fs::path node_folder(const trust::Invite& invite) {
 
 std::vector<std::string> node_sockets() {
   std::vector<std::string> sockets;
-  std::error_code error;
-  for (const auto& entry : fs::directory_iterator(nodes_root(), error)) {
-    const fs::path socket = entry.path() / kSocket;
-    std::error_code ignored;
-    if (fs::exists(socket, ignored)) sockets.push_back(socket.string());
-  }
-  std::sort(sockets.begin(), sockets.end());
+  for (const fs::path& socket : in_each_node(kSocket)) sockets.push_back(socket.string());
   return sockets;
+}
+
+std::vector<fs::path> node_files() {
+  return in_each_node(kNodeFile);
 }
 
 Result<config::NodeConfig> prepare_node(const fs::path& folder, const std::string& invite_line,

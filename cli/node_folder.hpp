@@ -18,12 +18,18 @@
 
 namespace brigade::cli {
 
+/// Of the service of this machine (deploy/systemd).
+inline constexpr const char* kServiceNodeFile = "/etc/brigade/node.toml";
+
 /// Where nodes of this user live: $XDG_STATE_HOME/brigade, else ~/.local/state/brigade.
 std::filesystem::path nodes_root();
 /// Of this swarm: its name, and the first digits of its id.
 std::filesystem::path node_folder(const trust::Invite& invite);
 /// Control sockets of all nodes there, whether anybody listens or not.
 std::vector<std::string> node_sockets();
+
+/// The node.toml of each of them.
+std::vector<std::filesystem::path> node_files();
 
 /// What the user has said; absent: what is there, or the default.
 struct JoinSettings {

@@ -76,26 +76,32 @@ Result<std::vector<swarm::StageRange>> plan_split(const config::SwarmConfig& swa
   return swarm::plan_stages(model_cost(swarm), swarm.stages);
 }
 
+StageNeeds needs_of_stage(const config::SwarmConfig& swarm,
+                          const std::vector<swarm::StageRange>& split, std::uint32_t stage) {
+  const std::uint64_t activation =
+      std::uint64_t{4} * swarm.run.batch * swarm.run.context * swarm.model.width;
+  std::uint64_t parameters = split[stage].blocks * block_parameters(swarm.model);
+  if (stage == 0) parameters += embedding_parameters(swarm.model);
+  std::uint64_t kept =
+      activation * (swarm.method.recompute == "on" ? 1 : kKeptElements * split[stage].blocks + 1);
+  if (stage + 1 == split.size()) {
+    parameters += head_parameters(swarm);
+    kept += 2 * std::uint64_t{4} * swarm.run.batch * swarm.run.context * swarm.model.vocabulary;
+  }
+  return {.memory_bytes =
+              kProcessBytes + kStateCopies * 4 * parameters +
+              // A window that is found is about the number of stages on links as near as these.
+              kept * config::in_flight_at_most(swarm, stage, swarm.stages),
+          .checkpoint_bytes = kCheckpointCopies * 4 * parameters};
+}
+
 RunNeeds estimate_needs(const config::SwarmConfig& swarm,
                         const std::vector<swarm::StageRange>& split, const std::string& device,
                         std::uint32_t cores) {
   RunNeeds needs;
   needs.parameters = count_parameters(swarm);
-  const std::uint64_t activation =
-      std::uint64_t{4} * swarm.run.batch * swarm.run.context * swarm.model.width;
   for (std::uint32_t stage = 0; stage < split.size(); ++stage) {
-    std::uint64_t parameters = split[stage].blocks * block_parameters(swarm.model);
-    if (stage == 0) parameters += embedding_parameters(swarm.model);
-    std::uint64_t kept =
-        activation * (swarm.method.recompute == "on" ? 1 : kKeptElements * split[stage].blocks + 1);
-    if (stage + 1 == split.size()) {
-      parameters += head_parameters(swarm);
-      kept += 2 * std::uint64_t{4} * swarm.run.batch * swarm.run.context * swarm.model.vocabulary;
-    }
-    const std::uint64_t memory =
-        kProcessBytes + kStateCopies * 4 * parameters +
-        // A window that is found is about the number of stages on links as near as these.
-        kept * config::in_flight_at_most(swarm, stage, swarm.stages);
+    const std::uint64_t memory = needs_of_stage(swarm, split, stage).memory_bytes;
     needs.stage_memory_bytes = std::max(needs.stage_memory_bytes, memory);
     needs.memory_bytes += memory;
   }

@@ -25,6 +25,13 @@ swarm::ModelCost model_cost(const config::SwarmConfig& swarm);
 /// The split that `swarm.split` asks for, or the balanced one.
 Result<std::vector<swarm::StageRange>> plan_split(const config::SwarmConfig& swarm);
 
+struct StageNeeds {
+  std::uint64_t memory_bytes = 0;
+  std::uint64_t checkpoint_bytes = 0;  // of one
+};
+StageNeeds needs_of_stage(const config::SwarmConfig& swarm,
+                          const std::vector<swarm::StageRange>& split, std::uint32_t stage);
+
 struct RunNeeds {
   std::uint64_t parameters = 0;
   std::uint64_t stage_memory_bytes = 0;  // of the stage that needs most

@@ -197,6 +197,7 @@ Json status_json(const control::NodeStatus& node) {
   json["seconds"] = node.seconds();
   json["discovery"] = node.discovery();
   json["port_mapping"] = node.port_mapping();
+  json["reach"] = node.reach();
   json["peers"] = Json::array();
   for (const auto& peer : node.peers()) json["peers"].push_back(peer_json(peer));
   json["replicas"] = replica_json(node);

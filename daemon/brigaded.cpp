@@ -132,8 +132,10 @@ struct Served {
 };
 
 Served serve(const Flags& flags, config::NodeConfig node, Part part, bool may_move) {
+  std::error_code ignored;
   auto daemon = Daemon::make({.node = std::move(node),
                               .swarm = std::move(part.swarm),
+                              .node_file = std::filesystem::absolute(flags.config, ignored),
                               .entry = std::move(part.entry),
                               .may_move = may_move,
                               .resume_from = flags.resume_from,

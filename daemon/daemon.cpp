@@ -14,6 +14,7 @@
 #include "daemon/delay_line.hpp"
 #include "daemon/grpc_transport.hpp"
 #include "daemon/log.hpp"
+#include "daemon/members_status.hpp"
 #include "daemon/memory.hpp"
 #include "daemon/settings.hpp"
 
@@ -105,6 +106,7 @@ Result<> Daemon::start(const StageLibrary& library) {
                                 .slice = slice_,
                                 .stage = facts,
                                 .listen = listen_,
+                                .node_file = options_.node_file.string(),
                                 .tokens_per_microbatch = std::uint64_t{options_.swarm.run.batch} *
                                                          options_.swarm.run.context});
   for (std::string& note : start_notes_) on_report(Warned{std::move(note)});
@@ -395,18 +397,14 @@ void Daemon::on_phase(swarm::Phase phase) {
 }
 
 control::v1::NodeStatus Daemon::status() {
-  auto status =
-      journal_->status({.core = driver_->status(),
-                        .engine = engine_.counters(),
-                        .transport = transport_->counters(),
-                        .links = transport_->links(),
-                        .members = members_ ? members_->list() : std::vector<MemberInfo>(),
-                        .payload_bytes = driver_->payloads().bytes()},
-                       core_now());
-  if (!members_) return status;
-  if (!members_->waiting_for().empty()) status.set_waiting_for(members_->waiting_for());
-  status.set_discovery(members_->discovery_status());
-  status.set_port_mapping(members_->port_mapping_status());
+  auto status = journal_->status({.core = driver_->status(),
+                                  .engine = engine_.counters(),
+                                  .transport = transport_->counters(),
+                                  .links = transport_->links(),
+                                  .has_replicas = members_.has_value(),
+                                  .payload_bytes = driver_->payloads().bytes()},
+                                 core_now());
+  if (members_) tell_of_members(*members_, driver_->given(), status);
   return status;
 }
 

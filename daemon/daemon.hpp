@@ -38,8 +38,9 @@ namespace brigade::daemon {
 struct DaemonOptions {
   config::NodeConfig node;
   config::SwarmConfig swarm;
-  std::optional<Entry> entry;  // into a swarm with an owner: peers are its members
-  bool may_move = false;       // a member that the swarm may send to another stage
+  std::filesystem::path node_file{};  // that `node` was read from, told over the control service
+  std::optional<Entry> entry;         // into a swarm with an owner: peers are its members
+  bool may_move = false;              // a member that the swarm may send to another stage
   std::vector<std::filesystem::path> resume_from;  // more folders with checkpoints
   bool exit_when_over = false;                     // do not stay to serve status
   std::optional<int> parent_fd;                    // a pipe from the parent: stop when it closes

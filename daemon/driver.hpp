@@ -16,6 +16,7 @@
 #include <functional>
 #include <map>
 #include <optional>
+#include <vector>
 
 #include "base/time.hpp"
 #include "daemon/checkpoint_store.hpp"
@@ -59,6 +60,7 @@ class Driver {
   void halt();
 
   swarm::Status status() const { return node_.status(); }
+  std::vector<swarm::Given> given() const { return node_.given(core_now()); }
   const PayloadStore& payloads() const { return payloads_; }
   /// Snapshots that are still on their way to the disk.
   std::size_t pending_stores() const { return pending_stores_; }

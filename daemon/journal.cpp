@@ -71,19 +71,6 @@ void fill_replica(control::v1::ReplicaStatus& out, const swarm::Status& core) {
   out.set_average_failed(core.average_failed);
 }
 
-void fill_member(control::v1::MemberStatus& out, const MemberInfo& member) {
-  out.set_node(to_hex(member.record->id));
-  out.set_has_stage(member.record->stage.has_value());
-  out.set_stage(member.record->stage.value_or(StageIndex{}).value());
-  out.set_doing(swarm::membership::to_string(member.record->doing));
-  out.set_standing(swarm::membership::to_string(member.standing));
-  out.set_is_self(member.is_self);
-  out.set_is_linked(member.is_linked);
-  out.set_can_be_dialled(member.record->can_be_dialled);
-  if (member.relay) out.set_relay(to_hex(*member.relay));
-  if (!member.record->addresses.empty()) out.set_address(member.record->addresses.front());
-}
-
 void fill_peers(NodeStatus& out, const std::vector<LinkInfo>& links) {
   for (const LinkInfo& link : links) {
     auto& peer = *out.add_peers();
@@ -93,6 +80,12 @@ void fill_peers(NodeStatus& out, const std::vector<LinkInfo>& links) {
     peer.set_is_linked(link.is_linked);
     peer.set_round_trip_ms(link.round_trip_ms);
     peer.set_last_error(link.last_error);
+    if (!link.is_linked) continue;
+    peer.set_was_dialled(link.peer.was_dialled);
+    peer.set_codec(std::string(stage::codec_name(link.codec)));
+    peer.set_bytes_sent(link.bytes_sent);
+    peer.set_bytes_received(link.bytes_received);
+    peer.set_linked_s(std::chrono::duration<double>(link.linked_for).count());
   }
 }
 
@@ -122,13 +115,13 @@ NodeStatus Journal::status(const JournalView& view, TimePoint now) {
   out.set_version(facts_.version);
   out.set_device(facts_.stage.device);
   out.set_listen(facts_.listen);
+  out.set_node_file(facts_.node_file);
   out.set_parameters(facts_.stage.parameters);
   out.set_param_bytes(facts_.stage.param_bytes);
   out.set_state_bytes(facts_.stage.state_bytes);
   fill_core(out, view.core);
   fill_peers(out, view.links);
-  if (!view.members.empty()) fill_replica(*out.mutable_replica_status(), view.core);
-  for (const MemberInfo& member : view.members) fill_member(*out.add_members(), member);
+  if (view.has_replicas) fill_replica(*out.mutable_replica_status(), view.core);
 
   busy_.sample(now, view.engine.busy_seconds);
   out.set_busy_ratio(busy_.per_second());

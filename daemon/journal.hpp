@@ -11,7 +11,6 @@
 #include <brigade/control/v1/control.pb.h>
 #include "base/time.hpp"
 #include "daemon/engine.hpp"
-#include "daemon/members/members.hpp"
 #include "daemon/rate.hpp"
 #include "daemon/report.hpp"
 #include "daemon/stability_watch.hpp"
@@ -27,6 +26,7 @@ struct JournalFacts {
   stage::Slice slice;
   StageFacts stage;
   std::string listen;
+  std::string node_file;                    // empty: its settings came from none
   std::uint64_t tokens_per_microbatch = 0;  // B·T
 };
 
@@ -36,7 +36,7 @@ struct JournalView {
   EngineCounters engine;
   TransportCounters transport;
   std::vector<LinkInfo> links;
-  std::vector<MemberInfo> members;  // of a swarm with an owner
+  bool has_replicas = false;  // in a swarm with an owner
   std::uint64_t payload_bytes = 0;
 };
 

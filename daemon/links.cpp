@@ -132,6 +132,7 @@ void Links::on_relay_call(const StreamPtr& stream, const RelayCall& call) {
   if (is_stopped_ || relay == nullptr || relay->link != stream || !tunnels_) return;
   const std::string& address = relay->address.address;
   if (address.empty() || is_local_address(address)) return;  // no way to it but this link
+  if (callbacks_.on_called) callbacks_.on_called(call.caller, relay->address.id);
   tunnels_->answer({relay->address.id, relay->address.address}, call.tunnel, local_address_);
 }
 
@@ -388,8 +389,16 @@ void Links::drop(const NodeId& member, const std::string& reason) {
 std::vector<LinkInfo> Links::links() const {
   std::vector<LinkInfo> infos;
   for (const auto& [id, peer] : peers_) {
-    infos.push_back({peer.address, peer.link != nullptr, peer.link ? peer.link->round_trip_ms() : 0,
-                     peer.last_error, peer.codec});
+    LinkInfo& info = infos.emplace_back();
+    info.peer = peer.address;
+    info.last_error = peer.last_error;
+    if (!peer.link) continue;
+    info.is_linked = true;
+    info.round_trip_ms = peer.link->round_trip_ms();
+    info.codec = peer.codec;
+    info.bytes_sent = peer.link->bytes_sent();
+    info.bytes_received = peer.link->bytes_received();
+    info.linked_for = std::chrono::duration_cast<Duration>(Clock::now() - peer.linked_at);
   }
   return infos;
 }

@@ -86,6 +86,7 @@ void Stream::on_read_done(bool ok) {
   Result<> taken;
   if (ok) {
     frames_received_.fetch_add(1);
+    bytes_received_.fetch_add(read_buffer_.Length());
     setup_.counters->frames_received.fetch_add(1);
     setup_.counters->bytes_received.fetch_add(read_buffer_.Length());
     // Nothing after a refusal or a Goodbye is looked at; reading on drains the stream to its end.
@@ -118,6 +119,7 @@ void Stream::on_write_done(bool ok) {
   const std::lock_guard lock(mutex_);
   is_writing_ = false;
   if (ok) {
+    bytes_sent_.fetch_add(writing_frame_.bytes.Length());
     setup_.counters->bytes_sent.fetch_add(writing_frame_.bytes.Length());
     setup_.counters->frames_sent.fetch_add(1);
   } else {

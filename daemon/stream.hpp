@@ -106,7 +106,9 @@ class Stream : public std::enable_shared_from_this<Stream> {
 
   bool is_done() const { return is_done_; }
   std::uint64_t frames_received() const { return frames_received_; }
-  double round_trip_ms() const { return round_trip_ms_; }  // 0: not measured yet
+  double round_trip_ms() const { return round_trip_ms_; }   // 0: not measured yet
+  std::uint64_t bytes_sent() const { return bytes_sent_; }  // of whole frames
+  std::uint64_t bytes_received() const { return bytes_received_; }
 
   // The port's side.
   void open(StreamPort& port);
@@ -162,6 +164,8 @@ class Stream : public std::enable_shared_from_this<Stream> {
   std::atomic<bool> is_detached_{false};  // the listener wants no more
   std::atomic<bool> is_reported_{false};
   std::atomic<std::uint64_t> frames_received_{0};
+  std::atomic<std::uint64_t> bytes_sent_{0};
+  std::atomic<std::uint64_t> bytes_received_{0};
   std::atomic<std::uint64_t> ping_token_{0};
   std::atomic<double> round_trip_ms_{0};
 };

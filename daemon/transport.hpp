@@ -22,6 +22,7 @@
 
 #include "base/ids.hpp"
 #include "base/result.hpp"
+#include "base/time.hpp"
 #include "daemon/payload.hpp"
 #include "daemon/question.hpp"
 #include "swarm/message.hpp"
@@ -45,9 +46,12 @@ struct RelayAddress {
 struct LinkInfo {
   PeerAddress peer;
   bool is_linked = false;
-  double round_trip_ms = 0;    // 0: not measured yet
-  std::string last_error;      // one line: why the last try failed
-  Codec codec = Codec::kFp32;  // of tensors on this link, as agreed in the handshake
+  double round_trip_ms = 0;          // 0: not measured yet
+  std::string last_error;            // one line: why the last try failed
+  Codec codec = Codec::kFp32;        // of tensors on this link, as agreed in the handshake
+  std::uint64_t bytes_sent = 0;      // of whole frames, while it is up
+  std::uint64_t bytes_received = 0;  // the same
+  Duration linked_for{};
 };
 
 struct TransportCounters {
@@ -76,6 +80,8 @@ struct TransportCallbacks {
   std::function<void(const NodeId& peer, const std::string& what)> on_misdeed;
   /// Whether this node passes bytes on from `caller` to `callee`; the error is told to the caller.
   std::function<Result<>(const NodeId& caller, const NodeId& callee)> may_relay;
+  /// `caller` is about to dial this node through `relay`.
+  std::function<void(const NodeId& caller, const NodeId& relay)> on_called;
   /// The payload of the swarm::Payload handle inside `message` is not set yet (the driver names
   /// it); `payload` holds the bytes, checksum verified, absent where the frame had none.
   std::function<void(const NodeId& from, swarm::Message message,

@@ -3,6 +3,7 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "swarm/node.hpp"
 
@@ -15,6 +16,7 @@ class Core {
   virtual std::optional<Action> poll_action() = 0;
   virtual TimePoint next_wakeup() const = 0;
   virtual Status status() const = 0;
+  virtual std::vector<Given> given(TimePoint) const { return {}; }
 };
 
 std::unique_ptr<Core> make_line_core(const Options& options, StartState start, TimePoint now);

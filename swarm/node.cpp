@@ -25,5 +25,8 @@ TimePoint Node::next_wakeup() const {
 Status Node::status() const {
   return core_->status();
 }
+std::vector<Given> Node::given(TimePoint now) const {
+  return core_->given(now);
+}
 
 }  // namespace brigade::swarm

@@ -26,6 +26,7 @@
 #include "base/time.hpp"
 #include "swarm/action.hpp"
 #include "swarm/event.hpp"
+#include "swarm/given.hpp"
 #include "swarm/options.hpp"
 #include "swarm/staleness_meter.hpp"
 
@@ -87,6 +88,8 @@ class Node {
   std::optional<Action> poll_action();
   TimePoint next_wakeup() const;
   Status status() const;
+  /// Empty without replicas.
+  std::vector<Given> given(TimePoint now) const;
 
  private:
   std::unique_ptr<Core> core_;

@@ -171,6 +171,17 @@ void PathFinder::set_held(TimePoint now, const std::map<std::uint64_t, std::uint
   }
 }
 
+std::vector<Given> PathFinder::given(TimePoint now) const {
+  std::vector<Given> all;
+  for (const auto& [node, peer] : peers_.peers()) {
+    if (peer.stage != stage_.next() || !peer.is_live) continue;
+    const Record* record = record_of(peer.holder);
+    all.push_back(
+        {node, record == nullptr ? 0 : record->held, peer.offer.pace, is_late(now, peer.holder)});
+  }
+  return all;
+}
+
 void PathFinder::on_taken_back(const Holder& next) {
   const auto found = records_.find(next.instance);
   if (found != records_.end() && found->second.held > 0) --found->second.held;

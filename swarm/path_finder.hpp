@@ -22,6 +22,7 @@
 #include <optional>
 #include <vector>
 
+#include "swarm/given.hpp"
 #include "swarm/hop.hpp"
 #include "swarm/options.hpp"
 #include "swarm/peer_book.hpp"
@@ -51,6 +52,8 @@ class PathFinder {
   void set_held(TimePoint now, const std::map<std::uint64_t, std::uint32_t>& held);
   /// It has given nothing back for long, while others have.
   bool is_late(TimePoint now, const Holder& next) const;
+  /// What live replicas of the next stage have, for status.
+  std::vector<Given> given(TimePoint now) const;
 
  private:
   struct Record {  // of one instance

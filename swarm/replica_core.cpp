@@ -80,6 +80,7 @@ class ReplicaCore : public Core {
                      over_ == nullptr ? stop_deadline_ : kNever});
   }
   Status status() const override;
+  std::vector<Given> given(TimePoint now) const override { return finder_.given(now); }
 
  private:
   void on(TimePoint, const Tick&) {}

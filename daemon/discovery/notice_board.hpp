@@ -80,6 +80,8 @@ class NoticeBoard {
 
   /// For people: "12 nodes of the DHT, …".
   std::string status() const;
+  /// Of the DHT, that answer.
+  std::size_t nodes() const { return setup_.discovery ? setup_.discovery->status().nodes : 0; }
   std::uint64_t refused() const { return refused_; }
 
  private:

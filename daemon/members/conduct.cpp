@@ -32,6 +32,13 @@ std::optional<std::string> Conduct::quarantine_of(TimePoint now, const NodeId& p
   return known->second.reason;
 }
 
+Conduct::Account Conduct::account_of(TimePoint now, const NodeId& peer) const {
+  const auto known = known_.find(peer);
+  if (known == known_.end()) return {};
+  if (now >= known->second.quarantined_until) return {score_at(now, known->second), {}, {}};
+  return {0, known->second.quarantined_until - now, known->second.reason};
+}
+
 void Conduct::make_room(TimePoint now) {
   if (known_.size() < kMostKnown) return;
   const auto least = std::ranges::min_element(known_, {}, [&](const auto& entry) {

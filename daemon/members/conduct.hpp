@@ -27,6 +27,12 @@ class Conduct {
   bool note(TimePoint now, const NodeId& peer, const std::string& what, bool is_grave = false);
   /// Why a peer is not worked with now; none: it is.
   std::optional<std::string> quarantine_of(TimePoint now, const NodeId& peer) const;
+  struct Account {
+    double misdeeds = 0;     // what is not forgotten; quarantine begins anew
+    Duration quarantined{};  // from now; zero: it is not
+    std::string reason;      // of the quarantine
+  };
+  Account account_of(TimePoint now, const NodeId& peer) const;
 
  private:
   struct Known {

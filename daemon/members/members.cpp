@@ -94,8 +94,10 @@ TransportCallbacks Members::callbacks_around(TransportCallbacks training) {
                                   bool was_closed) { on_link_down(peer, reason, was_closed); };
   callbacks.on_dial_failed = [this](const NodeId& peer, const std::string& reason) {
     spdlog::debug("dial peer={} failed: {}", to_short(peer), reason);
+    const bool is_member = membership_.view().present(peer) != nullptr;
+    if (is_member) last_errors_[peer] = reason;
     if (relayed_.erase(peer) > 0) return;  // by way of another: no word on the peer itself
-    if (membership_.view().present(peer) != nullptr) ++failed_dials_[peer];
+    if (is_member) ++failed_dials_[peer];
     handle(membership::DialFailed{peer});
   };
   callbacks.on_gossip = [this](const NodeId& from, const std::string& bytes) {
@@ -108,6 +110,10 @@ TransportCallbacks Members::callbacks_around(TransportCallbacks training) {
   };
   callbacks.may_relay = [this](const NodeId& caller, const NodeId& callee) {
     return may_relay(caller, callee);
+  };
+  callbacks.on_called = [this](const NodeId& caller, const NodeId& relay) {
+    if (membership_.view().present(caller) != nullptr)
+      called_.insert_or_assign(caller, Relayed{relay, core_now()});
   };
   callbacks.on_question = [this](const Question& question) { on_question(question); };
   callbacks.on_message = [this](const NodeId& from, swarm::Message message,
@@ -203,6 +209,11 @@ void Members::learn(const std::vector<std::string>& records) {
 void Members::on_link_up(const PeerAddress& peer) {
   linked_.insert_or_assign(peer.id, peer);
   failed_dials_.erase(peer.id);
+  last_errors_.erase(peer.id);
+  const auto called = called_.find(peer.id);  // else it came by another way, later
+  const bool is_called = called != called_.end() && !peer.was_dialled &&
+                         core_now() - called->second.since < kTunnelLimit;
+  if (!is_called) called_.erase(peer.id);
   handle(membership::LinkUp{peer.id, peer.was_dialled});
   if (trains_with(peer)) training_.on_link_up(peer);
 }
@@ -210,6 +221,7 @@ void Members::on_link_up(const PeerAddress& peer) {
 void Members::on_link_down(const PeerAddress& peer, const std::string& reason, bool was_closed) {
   linked_.erase(peer.id);
   relayed_.erase(peer.id);
+  if (membership_.view().present(peer.id) != nullptr) last_errors_[peer.id] = reason;
   if (trains_with(peer)) training_.on_link_down(peer, reason, was_closed);
   handle(membership::LinkDown{peer.id, was_closed});
 }
@@ -263,7 +275,7 @@ void Members::drop(const NodeId& node, const std::string& reason) {
 void Members::carry_out(const membership::MemberChanged& action) {
   neighbours_.update(action.record, action.standing);
   const bool is_present = action.standing <= membership::Standing::kSuspected;
-  if (!is_present) failed_dials_.erase(action.record->id);
+  if (!is_present) forget(action.record->id);
   const Told told{action.standing, action.record->stage, action.record->doing};
   const auto known = told_.find(action.record->id);
   if (known == told_.end() || !(known->second == told)) report_(action);
@@ -278,7 +290,15 @@ void Members::carry_out(const membership::MemberChanged& action) {
 void Members::carry_out(const membership::MemberForgotten& action) {
   neighbours_.forget(action.member);
   told_.erase(action.member);
+  forget(action.member);
   asio::post(core_, [this] { choose_neighbours(); });
+}
+
+/// What is known of the ways to it.
+void Members::forget(const NodeId& member) {
+  failed_dials_.erase(member);
+  last_errors_.erase(member);
+  called_.erase(member);
 }
 
 void Members::carry_out(const membership::Renewed& action) {
@@ -414,12 +434,30 @@ std::vector<MemberInfo> Members::list() const {
   for (const auto slot : slots) {
     const membership::View::Member& member = view.at(slot);
     if (member.record->id == self) continue;
-    const auto relay = relayed_.find(member.record->id);
-    members.push_back(
-        {member.record, member.standing, false, linked_.contains(member.record->id),
-         relay == relayed_.end() ? std::nullopt : std::optional(relay->second.relay)});
+    const NodeId& id = member.record->id;
+    members.push_back({member.record, member.standing, false, linked_.contains(id), relay_of(id)});
   }
   return members;
+}
+
+std::optional<NodeId> Members::relay_of(const NodeId& member) const {
+  const auto dialled = relayed_.find(member);
+  if (dialled != relayed_.end()) return dialled->second.relay;
+  const auto called = called_.find(member);
+  if (called == called_.end() || !linked_.contains(member)) return std::nullopt;
+  return called->second.relay;
+}
+
+MemberTrouble Members::trouble_with(const NodeId& member) const {
+  const auto error = last_errors_.find(member);
+  return {error == last_errors_.end() ? std::string() : error->second,
+          conduct_.account_of(core_now(), member)};
+}
+
+const char* Members::reach_status() const {
+  if (!setup_.announce.empty()) return "announced";
+  if (!is_reachable_) return "unknown";
+  return *is_reachable_ ? "yes" : "no";
 }
 
 void Members::keep_book() {

@@ -51,6 +51,12 @@ struct MemberInfo {
   std::optional<NodeId> relay;  // its link goes through this one
 };
 
+/// What this node met with at a member.
+struct MemberTrouble {
+  std::string last_error;  // why the newest dial failed or the last link ended; empty: none
+  Conduct::Account conduct;
+};
+
 /// How this node is found by those who know no address of it. Each may be none: then it is not.
 struct Outside {
   std::function<Result<std::unique_ptr<Discovery>>(const std::string& listen)> make_discovery;
@@ -96,6 +102,10 @@ class Members {
   void leave();
 
   std::vector<MemberInfo> list() const;
+  MemberTrouble trouble_with(const NodeId& member) const;
+  /// Whether others can dial this node: "yes", "no", "unknown", or "announced": nobody was asked.
+  const char* reach_status() const;
+  std::size_t dht_nodes() const { return board_ ? board_->nodes() : 0; }
   /// For people, one line each.
   std::string discovery_status() const;
   const std::string& port_mapping_status() const { return mapping_status_; }
@@ -132,6 +142,8 @@ class Members {
   void meet_neighbours();
   void meet(const NodeId& peer);
   Result<> may_relay(const NodeId& caller, const NodeId& callee) const;
+  std::optional<NodeId> relay_of(const NodeId& member) const;
+  void forget(const NodeId& member);
   std::vector<RelayAddress> relays_to(const swarm::membership::NodeRecord& record) const;
 
   void go_outside(const std::string& listen_address);
@@ -184,8 +196,10 @@ class Members {
     TimePoint since;
   };
   std::map<NodeId, Relayed> relayed_;  // peers that are dialled or linked through another one
+  std::map<NodeId, Relayed> called_;   // members that dial this node so
   std::size_t next_relay_ = 0;
   std::map<NodeId, std::size_t> failed_dials_;  // of members; the address after the last is next
+  std::map<NodeId, std::string> last_errors_;   // of members
   /// What the log knows of a member: the rest of its news is not for people.
   struct Told {
     swarm::membership::Standing standing;

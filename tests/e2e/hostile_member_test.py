@@ -4,6 +4,7 @@
 By hand: python3 tests/e2e/hostile_member_test.py LongHostileMember: ten minutes, six honest nodes.
 """
 
+import json
 import pathlib
 import re
 import subprocess
@@ -84,6 +85,13 @@ class HostileSwarm:
                       if f"peer {node[:8]} is quarantined" in line]
         return lines
 
+    def peers_quarantined(self, node):
+        """The same reasons, as brigade peers tells them."""
+        rows = [json.loads(line) for machine in self.honest
+                for line in machine.brigade("peers", "--json").out.splitlines()]
+        return [row["quarantine_reason"] for row in rows
+                if row["node"] == node and row["quarantined_s"]]
+
     def blamed_honest(self):
         nodes = [machine.status()["node"] for machine in self.honest]
         return [line for node in nodes for line in self.quarantines(node)]
@@ -132,6 +140,7 @@ class HostileMember(SwarmTest):
     def try_one(self, swarm, misdeed, seconds):
         machine, node = swarm.join_hostile(misdeed)
         took = swarm.wait_quarantined(misdeed, node, seconds)
+        self.assertTrue(swarm.peers_quarantined(node))
         swarm.check_training_goes_on(20)
         machine.kill()
         print(f"{misdeed}: quarantined after {took:.1f} s", file=sys.stderr, flush=True)

@@ -40,6 +40,22 @@ TEST_CASE("what happens now and then is forgotten") {
   for (int i = 0; i < 100; ++i) CHECK_FALSE(conduct.note(at(minutes{i}), node(1), "a NaN"));
 }
 
+TEST_CASE("what is on a peer's account can be asked") {
+  Conduct conduct;
+  CHECK(conduct.account_of(at({}), node(1)).misdeeds == 0);
+  conduct.note(at({}), node(1), "a NaN");
+  conduct.note(at({}), node(1), "a NaN");
+  CHECK(conduct.account_of(at({}), node(1)).misdeeds == Approx(2));
+  CHECK(conduct.account_of(at(Conduct::kHalfLife), node(1)).misdeeds == Approx(1));
+  CHECK(conduct.account_of(at({}), node(1)).quarantined == Duration{});
+  conduct.note(at({}), node(1), "a false copy", true);
+  const auto account = conduct.account_of(at(minutes{4}), node(1));
+  CHECK(account.misdeeds == 0);
+  CHECK(account.quarantined == minutes{6});
+  CHECK(account.reason == "a false copy");
+  CHECK(conduct.account_of(at(minutes{10}), node(1)).quarantined == Duration{});
+}
+
 TEST_CASE("strangers can't make it forget who is quarantined, nor grow without end") {
   Conduct conduct;
   for (int i = 0; i < 6; ++i) conduct.note(at({}), node(0), "a NaN");

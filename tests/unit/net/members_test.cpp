@@ -136,6 +136,7 @@ TEST_CASE("two that can't dial each other are linked through a third, which read
   a.dial_through(b, relay);
   REQUIRE(a.node->wait_for_link());
   REQUIRE(b.node->wait_for_link(2));
+  CHECK(b.node->journal().calls == std::vector{std::pair(a.identity.id, relay.identity.id)});
 
   const PayloadData payload = make_payload(8, 64, 256, true);  // more than one piece
   swarm::Forward message;

@@ -10,6 +10,7 @@
 #include <future>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "daemon/grpc_transport.hpp"
@@ -31,6 +32,7 @@ struct Journal {
   std::vector<Heard> messages;
   std::vector<std::string> gossip;
   std::vector<std::string> failed_dials;
+  std::vector<std::pair<NodeId, NodeId>> calls;  // who dials, through whom
 };
 
 /// Where there are members: who is let in, and who is passed on.
@@ -144,6 +146,9 @@ class TestNode {
       };
       callbacks.on_dial_failed = [this](const NodeId&, const std::string& reason) {
         change([&](Journal& j) { j.failed_dials.push_back(reason); });
+      };
+      callbacks.on_called = [this](const NodeId& caller, const NodeId& relay) {
+        change([&](Journal& j) { j.calls.emplace_back(caller, relay); });
       };
       callbacks.on_question = [this](const Question& question) {
         if (question.bytes == "say nothing") return;

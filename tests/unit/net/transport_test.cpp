@@ -254,6 +254,10 @@ TEST_CASE("round trips are measured and bytes counted") {
   CHECK(info.last_error.empty());
   CHECK(pair.b->counters().bytes_received > 4 * 64 * 64 * 4);
   CHECK(pair.b->counters().frames_refused == 0);
+  // The one link has carried all that its two ends counted.
+  CHECK(pair.a->links().front().bytes_sent > 4 * 64 * 64 * 4);
+  CHECK(pair.b->links().front().bytes_received > 4 * 64 * 64 * 4);
+  CHECK(info.linked_for > Duration{});
 }
 
 TEST_CASE("an address in use is an error that names it") {

@@ -117,6 +117,21 @@ TEST_CASE("who says that it is the quickest and gives nothing back ends with not
   CHECK_FALSE(rig.finder.is_late(rig.now, liar));
 }
 
+TEST_CASE("what each replica has can be asked") {
+  Rig rig;
+  rig.tell(11, milliseconds{10});
+  rig.tell(12, milliseconds{20});
+  for (int i = 0; i < 3; ++i) rig.finder.on_used(rig.now, Rig::tail(11));
+  rig.finder.on_back(rig.now, Rig::tail(11));
+  const auto given = rig.finder.given(rig.now);
+  REQUIRE(given.size() == 2);
+  CHECK(given[0].node == Rig::tail(11).node);
+  CHECK(given[0].held == 2);
+  CHECK(given[0].pace == milliseconds{10});
+  CHECK(given[1].held == 0);
+  CHECK_FALSE(given[1].is_late);
+}
+
 TEST_CASE("nobody is late while nobody gives anything back, nor who is slow by its own account") {
   Rig rig;
   rig.tell(11, milliseconds{10});
