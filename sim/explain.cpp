@@ -2,6 +2,7 @@
 #include <chrono>
 #include <cstdio>
 
+#include "sim/swarm_world.hpp"
 #include "sim/world.hpp"
 
 namespace brigade::sim {
@@ -43,6 +44,18 @@ std::string explain(const Scenario& scenario, std::uint64_t seed, const RunResul
                 std::chrono::duration<double>(violation.at.time_since_epoch()).count(),
                 violation.host);
   return result.trace_tail + describe(scenario) + line + "VIOLATION (" + violation.checker +
+         "): " + violation.what + "\nreplay: brigade-sim --scenario " + scenario.name + " --seed " +
+         std::to_string(seed) + " --trace\n";
+}
+
+std::string explain(const SwarmScenario& scenario, std::uint64_t seed, const SwarmResult& result) {
+  if (!result.violation) return {};
+  const Violation& violation = *result.violation;
+  const double at = std::chrono::duration<double>(violation.at.time_since_epoch()).count();
+  return result.trace_tail + "scenario " + scenario.name + ": " + scenario.about + "\n" +
+         std::to_string(scenario.stages) + " stages of " + std::to_string(scenario.replicas) +
+         " replicas, seed " + std::to_string(seed) + ", virtual time " + std::to_string(at) +
+         ", node " + std::to_string(violation.host) + "\nVIOLATION (" + violation.checker +
          "): " + violation.what + "\nreplay: brigade-sim --scenario " + scenario.name + " --seed " +
          std::to_string(seed) + " --trace\n";
 }

@@ -130,4 +130,16 @@ swarm::Payload SwarmHost::make_payload(Digest content) {
   return {PayloadId{next_payload_++}, scenario_.activation_bytes, content};
 }
 
+bool tell_lie(swarm::Message& message) {
+  swarm::Offer* offer = nullptr;
+  if (auto* beacon = std::get_if<swarm::NodeBeacon>(&message)) offer = &beacon->offer;
+  if (auto* receipt = std::get_if<swarm::Receipt>(&message)) offer = &receipt->offer;
+  if (offer != nullptr) {
+    offer->queue = 0;
+    offer->pace = Duration{1};
+  }
+  return !std::holds_alternative<swarm::Forward>(message) &&
+         !std::holds_alternative<swarm::Backward>(message);
+}
+
 }  // namespace brigade::sim

@@ -66,4 +66,7 @@ class SwarmHost {
   std::uint64_t next_payload_ = 1;
 };
 
+/// What a liar makes of a message; false: it keeps it to itself.
+bool tell_lie(swarm::Message& message);
+
 }  // namespace brigade::sim

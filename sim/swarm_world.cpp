@@ -37,19 +37,6 @@ std::vector<Network::Edge> edges_of(const SwarmScenario& scenario) {
   return edges;
 }
 
-/// What a liar makes of a message; false: it keeps it to itself.
-bool tell_lie(swarm::Message& message) {
-  swarm::Offer* offer = nullptr;
-  if (auto* beacon = std::get_if<swarm::NodeBeacon>(&message)) offer = &beacon->offer;
-  if (auto* receipt = std::get_if<swarm::Receipt>(&message)) offer = &receipt->offer;
-  if (offer != nullptr) {
-    offer->queue = 0;
-    offer->pace = Duration{1};
-  }
-  return !std::holds_alternative<swarm::Forward>(message) &&
-         !std::holds_alternative<swarm::Backward>(message);
-}
-
 class SwarmWorld {
  public:
   SwarmWorld(const SwarmScenario& scenario, std::uint64_t seed, const RunOptions& options);
@@ -72,6 +59,7 @@ class SwarmWorld {
 
   void begin_fault(std::uint32_t index);
   void end_fault(std::uint32_t index);
+  void take_up(std::uint32_t fault);
   void cut(const SwarmFault& fault, int by);
   void heal();
   bool is_at_rest() const;
@@ -411,6 +399,9 @@ void SwarmWorld::begin_fault(std::uint32_t index) {
       handle(fault.target,
              swarm::StopRequested{fault.lasts > Duration::zero() ? now_ + fault.lasts : kNever});
       return;
+    case Kind::kDrain:
+      handle(fault.target, swarm::StopRequested{});
+      break;
   }
   queue_.push(now_ + fault.lasts, DueKind::kFaultEnd, index, 0);
 }
@@ -431,7 +422,25 @@ void SwarmWorld::end_fault(std::uint32_t index) {
       return hosts_[fault.target].set_slowness(1);
     case Kind::kLeave:
       return;
+    case Kind::kDrain:
+      return take_up(index);
   }
+}
+
+/// As a daemon does: it waits until it holds nothing, and is made anew.
+void SwarmWorld::take_up(std::uint32_t fault) {
+  const std::uint32_t index = scenario_.faults[fault].target;
+  const SwarmHost& host = hosts_[index];
+  if (!host.is_alive() || host.is_frozen) return;
+  const swarm::Phase phase = host.node().status().phase;
+  if (phase == swarm::Phase::kDraining) {
+    return queue_.push(now_ + kLook, DueKind::kFaultEnd, fault, 0);
+  }
+  if (phase != swarm::Phase::kOver) return;  // it has died meanwhile, and is back
+  applied_[index] = 0;                       // what it has learned lies on its disk
+  crash(index);
+  start(index);
+  if (options_.has_checks) result_.branches.on_taken_up();
 }
 
 void SwarmWorld::cut(const SwarmFault& fault, int by) {
@@ -479,18 +488,6 @@ bool SwarmWorld::is_at_rest() const {
 
 SwarmResult run(const SwarmScenario& scenario, std::uint64_t seed, const RunOptions& options) {
   return SwarmWorld(scenario, seed, options).run();
-}
-
-std::string explain(const SwarmScenario& scenario, std::uint64_t seed, const SwarmResult& result) {
-  if (!result.violation) return {};
-  const Violation& violation = *result.violation;
-  const double at = std::chrono::duration<double>(violation.at.time_since_epoch()).count();
-  return result.trace_tail + "scenario " + scenario.name + ": " + scenario.about + "\n" +
-         std::to_string(scenario.stages) + " stages of " + std::to_string(scenario.replicas) +
-         " replicas, seed " + std::to_string(seed) + ", virtual time " + std::to_string(at) +
-         ", node " + std::to_string(violation.host) + "\nVIOLATION (" + violation.checker +
-         "): " + violation.what + "\nreplay: brigade-sim --scenario " + scenario.name + " --seed " +
-         std::to_string(seed) + " --trace\n";
 }
 
 }  // namespace brigade::sim
