@@ -39,6 +39,9 @@ int run(int argc, char** argv) {
   add_invite(app, chosen);
   add_join(app, chosen);
   add_status(app, chosen);
+  add_drain(app, chosen);
+  add_resume(app, chosen);
+  add_leave(app, chosen);
   add_stage_commands(app, chosen, std::span(argv, static_cast<std::size_t>(argc)).subspan(1));
   app.footer(
       "Start here:\n"

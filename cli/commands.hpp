@@ -14,6 +14,9 @@ using Chosen = std::function<Exit()>;
 
 void add_local(CLI::App& app, Chosen& chosen);
 void add_status(CLI::App& app, Chosen& chosen);
+void add_drain(CLI::App& app, Chosen& chosen);
+void add_resume(CLI::App& app, Chosen& chosen);
+void add_leave(CLI::App& app, Chosen& chosen);
 void add_swarm_create(CLI::App& swarm, Chosen& chosen);
 void add_swarm_show(CLI::App& swarm, Chosen& chosen);
 void add_invite(CLI::App& app, Chosen& chosen);
