@@ -22,6 +22,7 @@
 #include "daemon/members/entry.hpp"
 #include "daemon/settings.hpp"
 #include "daemon/state_dir.hpp"
+#include "daemon/supervisor.hpp"
 #include "daemon/token_source.hpp"
 #include "stage_runtime/stage.hpp"
 
@@ -159,6 +160,7 @@ int run(const Flags& flags) {
   const bool is_member = !node->invite.empty();
   if (is_member && !flags.check_only && StateDir::has_left(node->state_dir)) {
     spdlog::info("this node has left its swarm: brigade join with its invite brings it back");
+    Supervisor().ready();  // to systemd an end before that is a failure, which it would repair
     return kDone;
   }
   bool may_move = node->chooses_stage;

@@ -120,7 +120,7 @@ void Daemon::tell_of_wish(control::v1::NodeStatus& status) const {
   status.set_phase(phase());
   if (phase() == "drained") status.set_waiting_for("drained by its owner: brigade resume");
   if (!farewell_) return;
-  status.set_waiting_for("");
+  status.set_waiting_for(farewell_->said.empty() ? "" : farewell_->said.back());
   for (const std::string& line : farewell_->said) status.add_farewell(line);
 }
 

@@ -153,6 +153,13 @@ class Leave(SwarmTest):
         self.assert_one_line(stranger.brigade("drain"), 1, "no node found", "--state DIR")
         self.assert_one_line(stranger.brigade("leave", "--state", "nowhere"), 1, "no such socket")
         self.assertEqual(stranger.brigade("leave", "--patience", "0").code, 2)
+        folder = next(self.owner.home.glob("s/brigade/*"))
+        (folder.parent / "dead").mkdir()
+        (folder.parent / "dead/control.sock").touch()  # of a node that runs no more: passed over
+        self.assert_one_line(self.owner.brigade("resume"), 1, "not drained")
+        (folder.parent / "other").symlink_to(folder)
+        self.assert_one_line(self.owner.brigade("leave"), 1, "2 nodes run here", "--state DIR")
+        self.assert_one_line(self.owner.brigade("resume", "--state", folder), 1, "not drained")
         run = self.start(*self.small_run("out", "--stages", "2", "--steps", "100000"))
         self.wait_for_step("out", 3, run)
         for command in ("drain", "leave", "resume"):
