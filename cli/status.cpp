@@ -16,6 +16,7 @@ namespace brigade::cli {
 namespace {
 
 constexpr std::chrono::milliseconds kTimeout{2'000};
+
 struct StatusFlags {
   WhichNodes which;
   bool prints_json = false;

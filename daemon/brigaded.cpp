@@ -159,7 +159,8 @@ int run(const Flags& flags) {
   if (auto log = start_log(node->log); log.has_error()) return fail(log.error(), kWrongUsage);
   const bool is_member = !node->invite.empty();
   if (is_member && !flags.check_only && StateDir::has_left(node->state_dir)) {
-    spdlog::info("this node has left its swarm: brigade join with its invite brings it back");
+    spdlog::info("the node in {} has left its swarm: brigade join with its invite brings it back",
+                 node->state_dir.string());
     Supervisor().ready();  // to systemd an end before that is a failure, which it would repair
     return kDone;
   }

@@ -63,6 +63,11 @@ class Leave(SwarmTest):
         self.assertIsNotNone(found, machine.log.read_text()[-2000:])
         return datetime.datetime.fromisoformat(found[1])
 
+    def began_with(self, machine):
+        """Position of the checkpoint that its newest start restored."""
+        log = machine.log.read_text()
+        return int(re.findall(r"phase=restoring epoch=1 from=(\d+)", log)[-1])
+
     def newest(self, machine, where="checkpoints"):
         """Position of its newest checkpoint there."""
         names = [file.name for file in machine.home.glob(f"**/{where}/step-*.safetensors")]
@@ -144,10 +149,24 @@ class Leave(SwarmTest):
         self.assertIn(position, [self.newest(m, "keeps/stage-1") for m in (self.owner, tail)])
         heir = self.join("c")
         heir.wait_for_training(position, 40)
-        self.assertEqual(heir.status()["stage"], 1)
-        began = re.findall(r"phase=restoring epoch=1 from=(\d+)", heir.log.read_text())
-        self.assertEqual(int(began[-1]), position)
+        self.assertEqual((heir.status()["stage"], self.began_with(heir)), (1, position))
         self.account(self.owner, tail, heir)
+
+    def test_one_of_the_fullest_stage_moves_to_where_all_rest(self):
+        resting = [self.join(name, "--stage", 1) for name in "ab"]
+        self.owner.wait_for(lambda s: len(s["members"]) == 3, 30, "stage 1 hosted twice")
+        movable = [self.join(name) for name in "cd"]  # the swarm chooses: stages 0 and 2
+        for machine in (self.owner, *resting):
+            machine.wait_for_training(20)
+        for machine in resting:
+            self.ask(machine, "drain")
+        position = max(map(self.newest, resting))
+        moved = harness.wait_until(
+            lambda: next((m for m in movable if (m.status() or {}).get("stage") == 1), None), 60,
+            "a node that moves to stage 1")
+        moved.wait_for_training(position, 40)
+        self.assertEqual(self.began_with(moved), position)
+        self.account(self.owner, *resting, *movable)
 
     def test_the_only_head_rests(self):
         others = [self.join(name, "--stage", stage) for name, stage in zip("ab", (1, 2))]
@@ -170,11 +189,30 @@ class Leave(SwarmTest):
         node = only.status()["node"]
         began = time.monotonic()
         told = self.leave(only, "--now", "--json")
-        self.assertLess(time.monotonic() - began, 10)
+        self.assertLess(time.monotonic() - began, 30)  # not the patience of the others
         steps = [json.loads(line) for line in told.out.strip().split("\n")]
         self.assertEqual(steps[-1]["phase"], "left")
         self.assertIn("waits for nobody", steps[0]["step"])
         harness.wait_until(lambda: self.member(self.owner, node) is None, 5, "it is gone")
+
+    def test_who_can_not_finish_drains_on_without_a_display_and_may_still_leave(self):
+        stuck, tail = self.join("a", "--stage", 1), self.join("b", "--stage", 2)
+        stuck.wait_for_training(20)
+        tail.kill()
+        stuck.wait_for(lambda s: s["in_flight"] > 0, 20, "what nobody takes from it")
+        display = subprocess.Popen([str(harness.BRIGADE), "drain"], env=stuck.environment(),
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        self.started.append(display)
+        self.assertRegex(display.stdout.readline(), "(training|draining): in flight [1-9]")
+        stuck.wait_for(lambda s: s["phase"] == "draining", 10, "the drain")
+        harness.interrupt(display)
+        run = self.finish(display, 20)
+        self.assertEqual(run.code, 130, str(run))
+        self.assertIn("drains on without this display", run.err)
+        self.assertEqual(stuck.account()["phase"], "draining")
+        self.assertEqual(self.member(self.owner, stuck.status()["node"])["doing"], "leaving")
+        told = self.leave(stuck, "--patience", "2")
+        self.assertRegex(told.out, "the time was up: [1-9][0-9]* micro-batches are given to others")
 
     def test_what_can_not_be(self):
         self.assert_one_line(self.owner.brigade("resume"), 1, "not drained")
@@ -214,9 +252,7 @@ class Leave(SwarmTest):
         self.assertEqual(position, self.assert_holds_nothing(only)["position"])
         heir = self.join("c")
         heir.wait_for_training(position, 40)
-        self.assertEqual(heir.status()["stage"], 1)
-        began = re.findall(r"phase=restoring epoch=1 from=(\d+)", heir.log.read_text())
-        self.assertEqual(int(began[-1]), position)
+        self.assertEqual((heir.status()["stage"], self.began_with(heir)), (1, position))
         self.assert_holds_nothing(only)
         self.account(self.owner, tail, heir)
 
