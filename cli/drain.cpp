@@ -20,7 +20,7 @@ using brigade::control::v1::NodeStatus;
 
 struct DrainFlags {
   WhichNodes which;
-  bool waits = true;
+  bool is_no_wait = false;
   bool prints_json = false;
 };
 
@@ -43,7 +43,7 @@ Exit drain(const DrainFlags& flags) {
     warn_if_alone(node->status);
   if (const auto asked = ask_to_drain(node->socket); !asked)
     return fail(Exit::kFailed, asked.error());
-  if (!flags.waits) return Exit::kDone;
+  if (flags.is_no_wait) return Exit::kDone;
   catch_interrupts();
   std::string told;
   std::string phase;
@@ -70,8 +70,9 @@ void add_drain(CLI::App& app, Chosen& chosen) {
   CLI::App* command = app.add_subcommand("drain", "Have a node rest: it takes no more work");
   const auto flags = std::make_shared<DrainFlags>();
   add_which_nodes(*command, flags->which);
-  command->add_flag("--wait,!--no-wait", flags->waits,
-                    "show progress until it holds nothing (the default), or do not");
+  CLI::Option* wait = command->add_flag_callback(
+      "--wait", [] {}, "show progress until it holds nothing: the default");
+  command->add_flag("--no-wait", flags->is_no_wait, "end once it has begun")->excludes(wait);
   command->add_flag("--json", flags->prints_json, "progress as JSON, one object a line");
   command->footer(
       "It finishes what it holds and stores its weights; others go around it at once. It stays a\n"

@@ -159,7 +159,9 @@ class Leave(SwarmTest):
         for machine in (self.owner, *resting):
             machine.wait_for_training(20)
         for machine in resting:
-            self.ask(machine, "drain")
+            self.assertEqual(self.ask(machine, "drain", "--no-wait").out, "")
+        for machine in resting:
+            machine.wait_for(lambda s: s["phase"] == "drained", 20, "drained")
         position = max(map(self.newest, resting))
         moved = harness.wait_until(
             lambda: next((m for m in movable if (m.status() or {}).get("stage") == 1), None), 60,
@@ -172,7 +174,8 @@ class Leave(SwarmTest):
         others = [self.join(name, "--stage", stage) for name, stage in zip("ab", (1, 2))]
         self.owner.wait_for_training(20)
         before = self.owner.status()
-        self.assertIn("warning: nobody else trains stage 0", self.ask(self.owner, "drain").err)
+        told = self.ask(self.owner, "drain", "--wait")
+        self.assertIn("warning: nobody else trains stage 0", told.err)
         rested = self.assert_holds_nothing(self.owner)
         for machine in others:
             machine.wait_for(lambda s: s["in_flight"] == s["kept_gradients"] == 0, 20, "all done")
