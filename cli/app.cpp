@@ -42,6 +42,9 @@ int run(int argc, char** argv) {
   add_peers(app, chosen);
   add_doctor(app, chosen);
   add_simulate(app, chosen);
+  add_drain(app, chosen);
+  add_resume(app, chosen);
+  add_leave(app, chosen);
   add_stage_commands(app, chosen, std::span(argv, static_cast<std::size_t>(argc)).subspan(1));
   app.footer(
       "Start here:\n"

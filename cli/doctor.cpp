@@ -11,8 +11,8 @@
 #include "cli/commands.hpp"
 #include "cli/diagnosis.hpp"
 #include "cli/event_json.hpp"
+#include "cli/find_nodes.hpp"
 #include "cli/node_folder.hpp"
-#include "cli/node_sockets.hpp"
 
 namespace brigade::cli {
 

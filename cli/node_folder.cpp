@@ -19,10 +19,11 @@ constexpr std::size_t kShortId = 8;
 constexpr const char* kNodeFile = "node.toml";
 constexpr const char* kInviteFile = "invite";
 constexpr const char* kSocket = "control.sock";
+constexpr const char* kLeft = "left";  // by brigade leave
 
 Error io_error(const fs::path& path, const std::error_code& error) {
-  return make_error(ErrorCode::kIo,
-                    fmt::format("{}: cannot make the folder: {}", path.string(), error.message()));
+  return make_error(ErrorCode::kIo, fmt::format("{}: cannot be made or changed: {}", path.string(),
+                                                error.message()));
 }
 
 /// What is called `name` in the folders of this user's nodes.
@@ -84,6 +85,10 @@ fs::path node_folder(const trust::Invite& invite) {
   return nodes_root() / fmt::format("{}-{}", invite.swarm_name, id);
 }
 
+std::string node_socket(const fs::path& folder) {
+  return (folder / kSocket).string();
+}
+
 std::vector<std::string> node_sockets() {
   std::vector<std::string> sockets;
   for (const fs::path& socket : in_each_node(kSocket)) sockets.push_back(socket.string());
@@ -113,6 +118,8 @@ Result<config::NodeConfig> prepare_node(const fs::path& folder, const std::strin
   BRIGADE_TRY(write_file_atomically(folder / kInviteFile, invite_line + "\n"));
   fs::permissions(folder / kInviteFile, fs::perms::owner_read | fs::perms::owner_write, error);
   BRIGADE_TRY(write_file_atomically(folder / kNodeFile, config::to_toml(node)));
+  fs::remove(folder / kLeft, error);
+  if (error) return io_error(folder / kLeft, error);
   return config::load_node_config(folder / kNodeFile);
 }
 

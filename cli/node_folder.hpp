@@ -25,6 +25,8 @@ inline constexpr const char* kServiceNodeFile = "/etc/brigade/node.toml";
 std::filesystem::path nodes_root();
 /// Of this swarm: its name, and the first digits of its id.
 std::filesystem::path node_folder(const trust::Invite& invite);
+/// Control socket of the node whose folder this is.
+std::string node_socket(const std::filesystem::path& folder);
 /// Control sockets of all nodes there, whether anybody listens or not.
 std::vector<std::string> node_sockets();
 
@@ -42,8 +44,8 @@ struct JoinSettings {
   std::vector<std::string> bootstrap;  // of the DHT; empty: what is there
 };
 
-/// Writes node.toml and the invite; a folder that was made before keeps everything else. kBadInput:
-/// it belongs to another swarm.
+/// Writes node.toml and the invite; a folder that was made before keeps everything else, but that
+/// it has left. kBadInput: it belongs to another swarm.
 Result<config::NodeConfig> prepare_node(const std::filesystem::path& folder,
                                         const std::string& invite_line, const trust::Invite& invite,
                                         const JoinSettings& settings);

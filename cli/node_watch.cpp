@@ -19,6 +19,8 @@ namespace control = brigade::control::v1;
 namespace {
 
 constexpr std::chrono::milliseconds kRetryPause{20};  // a daemon takes about a second to start
+constexpr std::chrono::seconds kWishTimeout{5};       // it answers when it has begun
+constexpr std::uint32_t kFollowIntervalMs = 200;
 
 std::unique_ptr<control::Control::Stub> connect(const std::string& socket) {
   grpc::ChannelArguments arguments;
@@ -38,7 +40,54 @@ Error unreachable(const std::string& socket, const grpc::Status& status) {
                                                          status.error_message()));
 }
 
+using Stub = control::Control::Stub;
+
+template <class Request, class Response>
+Result<> ask(const std::string& socket, const Request& request,
+             grpc::Status (Stub::*method)(grpc::ClientContext*, const Request&, Response*)) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kWishTimeout);
+  Response response;
+  const auto node = connect(socket);
+  const grpc::Status status = ((*node).*method)(&context, request, &response);
+  if (status.error_code() == grpc::StatusCode::FAILED_PRECONDITION)
+    return make_error(ErrorCode::kBadInput, status.error_message());
+  if (!status.ok()) return unreachable(socket, status);
+  return {};
+}
+
 }  // namespace
+
+Result<> ask_to_drain(const std::string& socket) {
+  return ask(socket, control::DrainRequest{}, &Stub::Drain);
+}
+Result<> ask_to_resume(const std::string& socket) {
+  return ask(socket, control::ResumeRequest{}, &Stub::Resume);
+}
+Result<> ask_to_leave(const std::string& socket, const control::LeaveRequest& wish) {
+  return ask(socket, wish, &Stub::Leave);
+}
+
+Result<> follow_status(const std::string& socket,
+                       const std::function<bool(const control::NodeStatus&)>& goes_on) {
+  grpc::ClientContext context;
+  control::WatchRequest request;
+  request.set_interval_ms(kFollowIntervalMs);
+  const auto node = connect(socket);
+  const auto stream = node->Watch(&context, request);
+  control::WatchEvent event;
+  while (stream->Read(&event)) {
+    if (!event.has_status() || goes_on(event.status())) continue;
+    context.TryCancel();
+    while (stream->Read(&event)) continue;
+    stream->Finish();
+    return {};
+  }
+  const grpc::Status status = stream->Finish();
+  if (!status.ok() && status.error_code() != grpc::StatusCode::CANCELLED)
+    return unreachable(socket, status);
+  return {};
+}
 
 Result<control::NodeStatus> get_status(const std::string& socket,
                                        std::chrono::milliseconds timeout) {

@@ -1,8 +1,9 @@
-// Connections to the control sockets of nodes: one question, or a stream of events.
+// Connections to the control sockets of nodes: one question or wish, or a stream of events.
 #pragma once
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -19,6 +20,16 @@ Result<brigade::control::v1::NodeStatus> get_status(const std::string& socket,
 /// have begun.
 Result<> ask_to_stop(const std::string& socket, std::chrono::milliseconds deadline,
                      std::chrono::milliseconds timeout);
+
+// What the owner of a member wishes of it (control.proto says what each does). kBadInput: why that
+// can't be, in the node's words.
+Result<> ask_to_drain(const std::string& socket);
+Result<> ask_to_resume(const std::string& socket);
+Result<> ask_to_leave(const std::string& socket, const brigade::control::v1::LeaveRequest& wish);
+
+/// One status after the other, until `goes_on` says no or the node ends.
+Result<> follow_status(const std::string& socket,
+                       const std::function<bool(const brigade::control::v1::NodeStatus&)>& goes_on);
 
 struct NodeEvent {
   std::uint32_t stage = 0;

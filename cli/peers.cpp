@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cli/commands.hpp"
-#include "cli/node_sockets.hpp"
+#include "cli/find_nodes.hpp"
 #include "cli/node_watch.hpp"
 #include "cli/peers_table.hpp"
 
@@ -18,7 +18,7 @@ namespace {
 constexpr std::chrono::milliseconds kTimeout{2'000};
 
 struct PeersFlags {
-  SocketFlags sockets;
+  WhichNodes which;
   bool prints_json = false;
 };
 
@@ -30,7 +30,7 @@ void print(const brigade::control::v1::NodeStatus& node, bool is_one_of_many) {
 }
 
 Exit show(const PeersFlags& flags) {
-  const auto sockets = find_sockets(flags.sockets);
+  const auto sockets = find_sockets(flags.which);
   if (!sockets) return fail(Exit::kFailed, sockets.error());
   Exit exit = Exit::kDone;
   for (const std::string& socket : *sockets) {
@@ -51,9 +51,9 @@ Exit show(const PeersFlags& flags) {
 void add_peers(CLI::App& app, Chosen& chosen) {
   CLI::App* command = app.add_subcommand("peers", "Show what this node knows of the others");
   const auto flags = std::make_shared<PeersFlags>();
-  add_socket_flags(*command, flags->sockets);
+  add_which_nodes(*command, flags->which);
   command->add_flag("--json", flags->prints_json, "one JSON object a peer");
-  command->footer(socket_order() +
+  command->footer(where_nodes_are() +
                   "\n\n"
                   "holds: micro-batches that this node gave it and that are not back; pace: what\n"
                   "one takes there, as it says. Both of replicas of the next stage alone.\n\n"

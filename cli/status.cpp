@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "cli/commands.hpp"
-#include "cli/node_sockets.hpp"
+#include "cli/find_nodes.hpp"
 #include "cli/node_watch.hpp"
 #include "cli/status_table.hpp"
 
@@ -18,13 +18,13 @@ namespace {
 constexpr std::chrono::milliseconds kTimeout{2'000};
 
 struct StatusFlags {
-  SocketFlags sockets;
+  WhichNodes which;
   bool prints_json = false;
   bool is_quiet = false;
 };
 
 Exit show(const StatusFlags& flags) {
-  const auto sockets = find_sockets(flags.sockets);
+  const auto sockets = find_sockets(flags.which);
   if (!sockets) return fail(Exit::kFailed, sockets.error());
   std::vector<brigade::control::v1::NodeStatus> nodes;
   std::vector<std::string> faults;
@@ -54,11 +54,11 @@ Exit show(const StatusFlags& flags) {
 void add_status(CLI::App& app, Chosen& chosen) {
   CLI::App* command = app.add_subcommand("status", "Show what nodes do right now");
   const auto flags = std::make_shared<StatusFlags>();
-  add_socket_flags(*command, flags->sockets);
+  add_which_nodes(*command, flags->which);
   command->add_flag("--json", flags->prints_json, "one JSON object a node");
   command->add_flag("--quiet", flags->is_quiet,
                     "nothing on stdout: only the exit code (health checks)");
-  command->footer(socket_order() +
+  command->footer(where_nodes_are() +
                   " A node of a swarm with an owner\n"
                   "shows all members that it knows.\n"
                   "Exit code 1 if a node does not answer or is blocked.\n\n"

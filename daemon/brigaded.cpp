@@ -21,6 +21,8 @@
 #include "daemon/log.hpp"
 #include "daemon/members/entry.hpp"
 #include "daemon/settings.hpp"
+#include "daemon/state_dir.hpp"
+#include "daemon/supervisor.hpp"
 #include "daemon/token_source.hpp"
 #include "stage_runtime/stage.hpp"
 
@@ -128,7 +130,7 @@ Result<Part> find_part(config::NodeConfig& node) {
 struct Served {
   int code = kDone;
   bool has_started = false;
-  std::optional<StageIndex> moves_to;  // the swarm needs this node at another stage
+  std::optional<StageIndex> moves_to;  // made anew there: another stage, or its own when it resumes
 };
 
 Served serve(const Flags& flags, config::NodeConfig node, Part part, bool may_move) {
@@ -158,6 +160,12 @@ int run(const Flags& flags) {
   if (flags.show_id) return show_id(*node);
   if (auto log = start_log(node->log); log.has_error()) return fail(log.error(), kWrongUsage);
   const bool is_member = !node->invite.empty();
+  if (is_member && !flags.check_only && StateDir::has_left(node->state_dir)) {
+    spdlog::info("the node in {} has left its swarm: brigade join with its invite brings it back",
+                 node->state_dir.string());
+    Supervisor().ready();  // to systemd an end before that is a failure, which it would repair
+    return kDone;
+  }
   bool may_move = node->chooses_stage;
   std::optional<std::uint32_t> came_from;  // a stage that this node has left for another one
   while (true) {
@@ -173,6 +181,7 @@ int run(const Flags& flags) {
     const bool goes_back = !served.has_started && came_from;
     if (!served.moves_to && !goes_back) return served.code;
     const std::uint32_t to = goes_back ? *came_from : served.moves_to->value();
+    if (to == node->stage) continue;  // it resumes
     if (goes_back) spdlog::warn("stage {} can't be hosted here: back to stage {}", node->stage, to);
     may_move = may_move && !goes_back;
     came_from = goes_back ? std::nullopt : std::optional(node->stage);

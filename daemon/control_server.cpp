@@ -217,6 +217,34 @@ class ControlServer::Service final : public Control::CallbackService {
     return reactor;
   }
 
+  grpc::ServerUnaryReactor* Drain(grpc::CallbackServerContext* context, const DrainRequest*,
+                                  DrainResponse*) override {
+    return pass_on(context, handlers_.drain);
+  }
+  grpc::ServerUnaryReactor* Resume(grpc::CallbackServerContext* context, const ResumeRequest*,
+                                   ResumeResponse*) override {
+    return pass_on(context, handlers_.resume);
+  }
+  grpc::ServerUnaryReactor* Leave(grpc::CallbackServerContext* context, const LeaveRequest* request,
+                                  LeaveResponse*) override {
+    return pass_on(context, [this, request = *request](const Answer& answer) {
+      handlers_.leave(request, answer);
+    });
+  }
+
+  grpc::ServerUnaryReactor* pass_on(grpc::CallbackServerContext* context,
+                                    std::function<void(Answer)> wish) {
+    auto* reactor = context->DefaultReactor();
+    asio::post(core_, [reactor, wish = std::move(wish)] {
+      wish([reactor](const Result<>& done) {
+        reactor->Finish(done.has_value() ? grpc::Status::OK
+                                         : grpc::Status{grpc::StatusCode::FAILED_PRECONDITION,
+                                                        done.error().message});
+      });
+    });
+    return reactor;
+  }
+
   grpc::ServerWriteReactor<WatchEvent>* Watch(grpc::CallbackServerContext*,
                                               const WatchRequest* request) override {
     const auto wanted = request->interval_ms() == 0

@@ -1,5 +1,5 @@
-// The control service (proto/brigade/control/v1): status, events and stop for the CLI, over a Unix
-// socket of mode 0600.
+// The control service (proto/brigade/control/v1): status, events and wishes of the owner, over a
+// Unix socket of mode 0600.
 //
 // Threading: gRPC's threads only post; everything is decided on the core strand, where publish()
 // and close() are called. Bounds: limits::kMaxWatchers, kMaxWatchQueue events a watcher.
@@ -20,10 +20,15 @@ namespace brigade::daemon {
 
 class ControlServer {
  public:
-  struct Handlers {  // called on the core strand
+  using Answer = std::function<void(const Result<>&)>;  // once, on the core strand
+  struct Handlers {                                     // called there too
     std::function<control::v1::NodeStatus()> status;
     /// Absent: the daemon's own deadline.
     std::function<void(std::optional<Duration>)> stop;
+    // What the owner of a member may wish; an error says why that can't be.
+    std::function<void(Answer)> drain{};
+    std::function<void(Answer)> resume{};
+    std::function<void(const control::v1::LeaveRequest&, Answer)> leave{};
   };
   ControlServer(boost::asio::io_context& core, Handlers handlers);
   ~ControlServer();

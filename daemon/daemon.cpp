@@ -29,11 +29,8 @@ constexpr std::uint64_t kStalenessInterval = 60;  // seconds of training from lo
 constexpr Duration kStopDeadline = std::chrono::seconds{12};
 // Whoever would wait for an orphan is gone: others may need its cores and its port.
 constexpr Duration kOrphanDeadline = std::chrono::seconds{4};
-constexpr Duration kSaveGrace = std::chrono::seconds{1};
 // While peers or the stage are not there yet, systemd is told every second to wait this long more.
 constexpr Duration kStartExtension = std::chrono::seconds{30};
-// Building a large stage happens before the strand turns.
-constexpr Duration kBuildExtension = std::chrono::minutes{10};
 constexpr int kInterruptedTwice = 130;
 
 std::uint64_t draw_instance() {
@@ -54,6 +51,7 @@ Daemon::Daemon(DaemonOptions options, StateDir state, Identity identity, const s
       second_timer_(core_),
       watchdog_timer_(core_),
       deadline_timer_(core_),
+      farewell_timer_(core_),
       parent_(core_),
       checkpoints_(state_.checkpoints(), to_model_shape(options_.swarm.model), slice,
                    library.checkpoints),
@@ -67,7 +65,13 @@ Daemon::Daemon(DaemonOptions options, StateDir state, Identity identity, const s
                        .stop =
                            [this](std::optional<Duration> deadline) {
                              request_stop(deadline.value_or(kStopDeadline), "asked to stop");
-                           }}) {}
+                           },
+                       .drain = [this](const Answer& answer) { drain(answer); },
+                       .resume = [this](const Answer& answer) { resume(answer); },
+                       .leave = [this](const control::v1::LeaveRequest& wish,
+                                       const Answer& answer) { leave_for_good(wish, answer); }}) {
+  is_drained_ = options_.entry && state_.is_drained();
+}
 
 Daemon::~Daemon() {
   engine_.stop();
@@ -286,6 +290,7 @@ void Daemon::make_members(const StageLibrary& library) {
                      .keeper = keeper_setup(library),
                      .data = data_setup(),
                      .may_move = options_.may_move,
+                     .is_drained = is_drained_,
                      .move_to =
                          [this](const Mover::Move& move) {
                            asio::post(core_, [this, move] { move_to(move); });
@@ -303,6 +308,7 @@ Result<> Daemon::run() {
   asio::post(core_, [this] {
     if (members_) members_->start(listen_);
     driver_->start();
+    if (is_drained_) rest();
   });
   auto work = asio::make_work_guard(core_);
   core_.run();
@@ -350,7 +356,7 @@ void Daemon::every_second() {
     journal_->log_staleness(core, engine_.counters());
   if (!supervisor_.is_ready()) supervisor_.extend_start(kStartExtension);
   supervisor_.status(fmt::format("stage {}/{}: {}, micro-batch {}{}", slice_.stage, slice_.stages,
-                                 swarm::to_string(core.phase), core.position,
+                                 phase(), core.position,
                                  core.is_computing ? "" : std::string(", ") + core.waiting_for));
   second_timer_.expires_after(std::chrono::seconds{1});
   second_timer_.async_wait([this](const boost::system::error_code& cancelled) {
@@ -405,76 +411,12 @@ control::v1::NodeStatus Daemon::status() {
                                   .payload_bytes = driver_->payloads().bytes()},
                                  core_now());
   if (members_) tell_of_members(*members_, driver_->given(), status);
+  if (members_) tell_of_wish(status);
   return status;
 }
 
-// ---- Stopping -------------------------------------------------------------------------------
-
 void Daemon::post_stop() {
   asio::post(core_, [this] { request_stop(kStopDeadline, "asked to stop"); });
-}
-
-void Daemon::request_stop(Duration deadline, const std::string& why) {
-  if (std::exchange(is_told_to_stop_, true)) return;
-  spdlog::info("stopping reason={} deadline_s={:.1f}", in_quotes(why),
-               std::chrono::duration<double>(deadline).count());
-  supervisor_.stopping();
-  moves_to_.reset();
-  if (options_.on_stopping) options_.on_stopping(deadline + 2 * kSaveGrace);
-  await_end(deadline);
-}
-
-/// The membership sends this node to another stage: it finishes what it holds, as for a stop.
-void Daemon::move_to(const Mover::Move& move) {
-  if (is_told_to_stop_ || is_leaving_ || moves_to_) return;
-  moves_to_ = move.to;
-  await_end(move.at_most);
-}
-
-/// Drains, and leaves when that is done or the time is up.
-void Daemon::await_end(Duration deadline) {
-  deadline_timer_.expires_after(deadline + kSaveGrace);
-  deadline_timer_.async_wait([this](const boost::system::error_code& cancelled) {
-    if (cancelled) return;
-    spdlog::warn(
-        "what it holds was not finished before the deadline: leaving with the newest "
-        "checkpoint");
-    leave();
-  });
-  driver_->request_stop(core_now() + deadline);
-  leave_when_done();
-}
-
-void Daemon::leave_when_done() {
-  const bool may_leave = is_told_to_stop_ || moves_to_ || options_.exit_when_over;
-  const bool is_over = driver_->status().phase == swarm::Phase::kOver;
-  if (may_leave && is_over && driver_->pending_stores() == 0) leave();
-}
-
-void Daemon::leave() {
-  if (std::exchange(is_leaving_, true)) return;
-  const swarm::Status core = driver_->status();
-  const std::size_t left = driver_->payloads().count();
-  if (core.phase == swarm::Phase::kOver && core.in_flight == 0 && core.kept_gradients == 0 &&
-      left > 0)
-    spdlog::error("payloads never released count={} bytes={}", left, driver_->payloads().bytes());
-  if (core.version.value() > 0) journal_->log_staleness(core, engine_.counters());
-  driver_->halt();
-  second_timer_.cancel();
-  watchdog_timer_.cancel();
-  deadline_timer_.cancel();
-  signals_.clear();  // from here on a signal ends the process, a move too
-  if (moves_to_) supervisor_.rest_watchdog(kBuildExtension);
-  parent_.close();
-  if (members_) members_->leave();
-  transport_->stop();
-  control_.close();
-  // Behind the last checkpoint writes; the strand turns on until watchers have their last events.
-  asio::post(pool_, [this] {
-    control_.shut_down();
-    asio::post(core_, [this] { core_.stop(); });
-  });
-  spdlog::info("left position={} committed={}", core.position, core.committed.position);
 }
 
 }  // namespace brigade::daemon

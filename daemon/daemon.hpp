@@ -2,7 +2,8 @@
 //
 // make() does everything that can fail at a start and says it in one line. run() turns the core
 // strand until the daemon is told to stop (signal, control service, end of the pipe to its parent)
-// and the core has drained and saved, or the deadline has passed.
+// and the core has drained and saved, or the deadline has passed. How it ends, and what its owner
+// may wish of a member (to rest for a while, to leave for good), is in farewell.cpp.
 #pragma once
 
 #include <boost/asio/io_context.hpp>
@@ -70,12 +71,16 @@ class Daemon {
 
   const NodeId& id() const { return identity_.id; }
   const std::string& listen_address() const { return listen_; }
-  /// After run(): this node left its stage to host another one.
+  /// After run(): this node left its stage to host another one, or resumes at its own.
   std::optional<StageIndex> moves_to() const { return moves_to_; }
   /// From any thread: as SIGTERM does.
   void post_stop();
 
  private:
+  using Answer = ControlServer::Answer;
+  // Building a large stage happens before the strand turns.
+  static constexpr Duration kBuildExtension = std::chrono::minutes{10};
+
   Daemon(DaemonOptions options, StateDir state, Identity identity, const stage::Slice& slice,
          const StageLibrary& library);
 
@@ -99,11 +104,25 @@ class Daemon {
   void every_second();
   void feed_watchdog();
 
+  std::string phase() const;
+  void tell_of_wish(control::v1::NodeStatus& status) const;
+
   void request_stop(Duration deadline, const std::string& why);
   void move_to(const Mover::Move& move);
   void await_end(Duration deadline);
   void leave_when_done();
   void leave();
+
+  void drain(const Answer& answer);
+  void resume(const Answer& answer);
+  void leave_for_good(const control::v1::LeaveRequest& wish, const Answer& answer);
+  Result<> may_rest() const;
+  void keep_wish(bool is_drained, const Answer& answer, std::function<void()> then);
+  void rest();
+  void hand_over();
+  void find_heir();
+  void say_goodbye(const std::string& last_words);
+  void say(const std::string& line);
 
   DaemonOptions options_;
   StateDir state_;
@@ -120,6 +139,7 @@ class Daemon {
   boost::asio::steady_timer second_timer_;
   boost::asio::steady_timer watchdog_timer_;
   boost::asio::steady_timer deadline_timer_;
+  boost::asio::steady_timer farewell_timer_;
   boost::asio::posix::stream_descriptor parent_;
   char parent_byte_ = 0;
 
@@ -137,6 +157,17 @@ class Daemon {
 
   bool is_told_to_stop_ = false;
   bool is_leaving_ = false;
+  bool is_drained_ = false;  // by its owner, in the next start too
+  struct Farewell {          // its owner has it leave for good
+    Duration patience{};
+    std::uint64_t handed_back = 0;    // before
+    std::vector<NodeId> successors;   // the same
+    std::optional<TimePoint> end{};   // of waiting for an heir
+    std::uint64_t position = 0;       // of its newest checkpoint
+    std::vector<std::string> said{};  // to its owner
+    bool is_said = false;             // goodbye
+  };
+  std::optional<Farewell> farewell_;
   std::optional<StageIndex> moves_to_;
   std::uint64_t training_seconds_ = 0;
   std::optional<Error> failure_;

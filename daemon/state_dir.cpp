@@ -26,6 +26,8 @@ Error system_failure(std::string_view what, const fs::path& where) {
 }
 
 constexpr std::size_t kMaxEpochFileBytes = 64;
+constexpr const char* kDrained = "drained";
+constexpr const char* kLeft = "left";
 
 }  // namespace
 
@@ -77,6 +79,31 @@ Result<std::optional<Epoch>> StateDir::read_epoch() const {
 
 Result<> StateDir::write_epoch(Epoch epoch) const {
   return write_file_atomically(folder_ / "epoch", fmt::format("{}\n", epoch.value()));
+}
+
+bool StateDir::is_drained() const {
+  std::error_code ignored;
+  return fs::exists(folder_ / kDrained, ignored);
+}
+
+Result<> StateDir::note_drained(bool is_drained) const {
+  const fs::path mark = folder_ / kDrained;
+  if (is_drained) return write_file_atomically(mark, "by brigade drain, until brigade resume\n");
+  std::error_code failure;
+  fs::remove(mark, failure);
+  if (!failure) return {};
+  return make_error(ErrorCode::kIo,
+                    fmt::format("can't remove {}: {}", mark.string(), failure.message()));
+}
+
+bool StateDir::has_left(const fs::path& folder) {
+  std::error_code ignored;
+  return fs::exists(folder / kLeft, ignored);
+}
+
+Result<> StateDir::note_left() const {
+  BRIGADE_TRY(write_file_atomically(folder_ / kLeft, "by brigade leave, until brigade join\n"));
+  return note_drained(false);
 }
 
 }  // namespace brigade::daemon

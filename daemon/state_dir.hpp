@@ -5,6 +5,7 @@
 //   epoch            the newest epoch that this node took part in, one decimal number
 //   checkpoints/     step-<position>-e<epoch>.safetensors, this stage's slice
 //   control.sock     the control service, mode 0600
+//   drained, left    what its owner wishes, while they are there: brigade drain, brigade leave
 //
 // Files are replaced whole: temporary file, fsync, rename, fsync of the folder.
 #pragma once
@@ -34,6 +35,13 @@ class StateDir {
   Result<std::optional<Epoch>> read_epoch() const;
   /// Durable when it returns. Blocks on the disk.
   Result<> write_epoch(Epoch epoch) const;
+
+  /// Its owner has it take no work, until it resumes.
+  bool is_drained() const;
+  Result<> note_drained(bool is_drained) const;
+  /// It has left its swarm for good: until it joins again, whoever starts it is to do nothing.
+  static bool has_left(const std::filesystem::path& folder);
+  Result<> note_left() const;
 
  private:
   StateDir(std::filesystem::path folder, int lock) : folder_(std::move(folder)), lock_(lock) {}

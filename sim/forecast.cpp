@@ -60,8 +60,9 @@ class Forecaster {
     for (std::uint32_t i = 0; i < plan.machines.size(); ++i) add_deaths(i);
   }
 
-  Forecast run(const std::function<void(double)>& on_progress) {
+  Forecast run(const std::function<void(double)>& on_progress, std::FILE* trace) {
     RunOptions options;
+    options.live_trace = trace;
     options.most_events = ~std::uint64_t{0};
     options.sample_every = std::max<Duration>(std::chrono::seconds{1}, plan_.lasts / kSamples);
     options.on_sample = [&](const SwarmSample& sample) {
@@ -296,8 +297,9 @@ std::vector<std::uint32_t> place(const Plan& plan) {
   return stage_of;
 }
 
-Forecast forecast(const Plan& plan, const std::function<void(double)>& on_progress) {
-  return Forecaster(plan).run(on_progress);
+Forecast forecast(const Plan& plan, const std::function<void(double)>& on_progress,
+                  std::FILE* trace) {
+  return Forecaster(plan).run(on_progress, trace);
 }
 
 }  // namespace brigade::sim

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <cstdint>
+#include <cstdio>
 #include <functional>
 #include <optional>
 #include <string>
@@ -86,7 +87,8 @@ struct Forecast {
 /// computed.
 std::vector<std::uint32_t> place(const Plan& plan);
 
-/// `on_progress` hears how much of the time has passed, 0 … 1.
-Forecast forecast(const Plan& plan, const std::function<void(double)>& on_progress = {});
+/// `on_progress` hears how much of the time has passed, 0 … 1. `trace`: every event and action.
+Forecast forecast(const Plan& plan, const std::function<void(double)>& on_progress = {},
+                  std::FILE* trace = nullptr);
 
 }  // namespace brigade::sim

@@ -30,7 +30,8 @@ const char* to_string(SwarmBranch branch) {
       "late answer",
       "checkpoint stored",
       "checkpoint not stored",
-      "checkpoint removed"};
+      "checkpoint removed",
+      "taken up again"};
   return kNames[static_cast<std::size_t>(branch)];
 }
 

@@ -37,6 +37,7 @@ enum class SwarmBranch : std::uint8_t {
   kStored,         // a checkpoint
   kStoreFailed,
   kRemoved,  // a checkpoint
+  kTakenUp,  // by a node that had drained
   kCount,
 };
 inline constexpr std::size_t kSwarmBranches = static_cast<std::size_t>(SwarmBranch::kCount);
@@ -45,6 +46,7 @@ const char* to_string(SwarmBranch branch);
 class SwarmBranches {
  public:
   void on_crash(std::uint32_t host);
+  void on_taken_up() { add(SwarmBranch::kTakenUp); }
   void on_event(std::uint32_t host, const swarm::Event& event);
   void on_action(std::uint32_t host, const swarm::Action& action);
 

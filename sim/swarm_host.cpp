@@ -1,5 +1,6 @@
 #include "sim/swarm_host.hpp"
 
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -128,6 +129,25 @@ void SwarmHost::adopt(swarm::Payload& payload) {
 
 swarm::Payload SwarmHost::make_payload(Digest content) {
   return {PayloadId{next_payload_++}, scenario_.activation_bytes, content};
+}
+
+std::string SwarmHost::what_it_holds() const {
+  if (!is_alive()) return " -";
+  const swarm::Status status = node_->status();
+  return " " + std::to_string(index_) + ":" + std::to_string(status.in_flight) + "+" +
+         std::to_string(status.kept_gradients) + "+" + std::to_string(status.evaluations);
+}
+
+bool tell_lie(swarm::Message& message) {
+  swarm::Offer* offer = nullptr;
+  if (auto* beacon = std::get_if<swarm::NodeBeacon>(&message)) offer = &beacon->offer;
+  if (auto* receipt = std::get_if<swarm::Receipt>(&message)) offer = &receipt->offer;
+  if (offer != nullptr) {
+    offer->queue = 0;
+    offer->pace = Duration{1};
+  }
+  return !std::holds_alternative<swarm::Forward>(message) &&
+         !std::holds_alternative<swarm::Backward>(message);
 }
 
 }  // namespace brigade::sim

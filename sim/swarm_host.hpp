@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "base/random.hpp"
@@ -26,6 +27,8 @@ class SwarmHost {
   bool is_alive() const { return node_.has_value(); }
   std::uint32_t incarnation() const { return incarnation_; }
   std::uint64_t instance() const { return instance_; }
+  /// "3:2+1+0", in flight, kept and evaluations; "-" where it is dead.
+  std::string what_it_holds() const;
 
   void start(TimePoint now);
   void crash();
@@ -65,5 +68,8 @@ class SwarmHost {
   std::deque<swarm::CheckpointId> writes_;
   std::uint64_t next_payload_ = 1;
 };
+
+/// What a liar makes of a message; false: it keeps it to itself.
+bool tell_lie(swarm::Message& message);
 
 }  // namespace brigade::sim

@@ -54,13 +54,16 @@ LinkModel between(const LinkModel& a, const LinkModel& b) {
 
 std::vector<Network::Edge> links_of(const SwarmScenario& scenario) {
   const std::vector<Hosts> stages = hosts_by_stage(scenario);
+  const bool is_full = scenario.placed.empty();
+  const std::size_t most_beside = is_full ? scenario.hosts() : kLinksBeside;
+  const std::size_t most_own = is_full ? scenario.hosts() : kLinksOwn;
   Pairs beside;
   Pairs own;
   for (std::uint32_t host = 0; host < scenario.hosts(); ++host) {
     const std::uint32_t stage = scenario.stage_of(host);
-    if (stage > 0) choose(host, stages[stage - 1], kLinksBeside, beside);
-    if (stage + 1 < scenario.stages) choose(host, stages[stage + 1], kLinksBeside, beside);
-    if (scenario.options.average_every > 0) choose(host, stages[stage], kLinksOwn, own);
+    if (stage > 0) choose(host, stages[stage - 1], most_beside, beside);
+    if (stage + 1 < scenario.stages) choose(host, stages[stage + 1], most_beside, beside);
+    if (scenario.options.average_every > 0) choose(host, stages[stage], most_own, own);
   }
   std::vector<Network::Edge> edges;
   for (const Pairs* pairs : {&beside, &own}) {

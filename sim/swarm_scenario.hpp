@@ -25,6 +25,7 @@ struct SwarmFault {
     kSplit,   // no link between hosts of even and of odd replicas
     kSlow,    // target host's device takes `factor` times as long
     kLeave,   // target host is asked to stop, with `lasts` until the deadline, and does not return
+    kDrain,   // … without a deadline, and takes up again as another instance after `lasts`
   };
   Kind kind = Kind::kKill;
   Duration at{};

@@ -120,6 +120,15 @@ std::vector<SwarmScenario> deadly() {
   leave.heals_at = seconds{8};
   list.push_back(leave);
 
+  SwarmScenario drain = swarm("swarm-drain", "a middle, a tail and a head rest for a while", 3, 2);
+  drain.options.average_every = 4;
+  drain.options.checkpoint_every = 200;
+  drain.faults = {{Kind::kDrain, seconds{3}, 2, 0, seconds{3}},
+                  {Kind::kDrain, seconds{4}, 5, 0, seconds{5}},
+                  {Kind::kDrain, seconds{7}, 1, 0, seconds{3}}};
+  drain.heals_at = seconds{12};
+  list.push_back(drain);
+
   SwarmScenario many = swarm("swarm-many", "several die at once, on one path", 5, 3);
   many.faults = {{Kind::kKill, seconds{3}, 3, 0, milliseconds{300}},
                  {Kind::kKill, seconds{3}, 6, 0, milliseconds{300}},
@@ -245,8 +254,9 @@ SwarmFault draw_fault(Random& random, const SwarmScenario& scenario) {
     fault.lasts = between(random, milliseconds{100}, seconds{10});
     fault.factor = 1 + 7 * random.uniform();
   } else {
-    fault.kind = Kind::kLeave;
-    if (random.chance(0.5)) fault.lasts = between(random, milliseconds{1}, seconds{2});
+    fault.kind = random.chance(0.5) ? Kind::kLeave : Kind::kDrain;
+    if (fault.kind == Kind::kDrain || random.chance(0.5))
+      fault.lasts = between(random, milliseconds{1}, seconds{2});
     fault.target -= fault.target % scenario.replicas;  // the first replicas alone: others stay
   }
   return fault;
@@ -282,7 +292,9 @@ SwarmScenario random_swarm_scenario(std::uint64_t seed) {
   }
   if (random.chance(0.3)) {  // one dies for good; somebody is to stay at its stage
     if (scenario.replicas == 2) {
-      std::erase_if(scenario.faults, [](const auto& fault) { return fault.kind == Kind::kLeave; });
+      std::erase_if(scenario.faults, [](const auto& fault) {
+        return fault.kind == Kind::kLeave || fault.kind == Kind::kDrain;
+      });
     }
     const std::uint32_t stage = pick(random, 0, scenario.stages - 1);
     scenario.faults.push_back({Kind::kKill, between(random, {}, scenario.heals_at),

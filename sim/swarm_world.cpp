@@ -22,19 +22,6 @@ constexpr Duration kLinksEndureFreeze = std::chrono::seconds{6};
 constexpr Duration kLook = std::chrono::milliseconds{500};  // how often the end is looked for
 constexpr std::uint32_t kMostWakesAtOnce = 2000;
 
-/// What a liar makes of a message; false: it keeps it to itself.
-bool tell_lie(swarm::Message& message) {
-  swarm::Offer* offer = nullptr;
-  if (auto* beacon = std::get_if<swarm::NodeBeacon>(&message)) offer = &beacon->offer;
-  if (auto* receipt = std::get_if<swarm::Receipt>(&message)) offer = &receipt->offer;
-  if (offer != nullptr) {
-    offer->queue = 0;
-    offer->pace = Duration{1};
-  }
-  return !std::holds_alternative<swarm::Forward>(message) &&
-         !std::holds_alternative<swarm::Backward>(message);
-}
-
 class SwarmWorld {
  public:
   SwarmWorld(const SwarmScenario& scenario, std::uint64_t seed, const RunOptions& options);
@@ -57,6 +44,7 @@ class SwarmWorld {
 
   void begin_fault(std::uint32_t index);
   void end_fault(std::uint32_t index);
+  void take_up(std::uint32_t fault);
   void cut(const SwarmFault& fault, int by);
   void heal();
   bool is_at_rest() const;
@@ -132,11 +120,7 @@ SwarmResult SwarmWorld::run() {
     if (due.at > deadline_ || result_.events > options_.most_events) {
       std::string who;
       for (std::uint32_t host = 0; host < hosts_.size(); ++host) {
-        if (!hosts_[host].is_alive()) continue;
-        const swarm::Status status = hosts_[host].node().status();
-        who += " " + std::to_string(host) + ":" + std::to_string(status.in_flight) + "+" +
-               std::to_string(status.kept_gradients) + "+" + std::to_string(status.evaluations) +
-               "(" + std::to_string(drawn_[host].size()) + ")";
+        who += hosts_[host].what_it_holds() + "(" + std::to_string(drawn_[host].size()) + ")";
       }
       fail(0, "liveness", "not at rest; in flight + kept (drawn) by host:" + who);
       break;
@@ -410,6 +394,9 @@ void SwarmWorld::begin_fault(std::uint32_t index) {
       handle(fault.target,
              swarm::StopRequested{fault.lasts > Duration::zero() ? now_ + fault.lasts : kNever});
       return;
+    case Kind::kDrain:
+      handle(fault.target, swarm::StopRequested{});
+      break;
   }
   queue_.push(now_ + fault.lasts, DueKind::kFaultEnd, index, 0);
 }
@@ -430,7 +417,25 @@ void SwarmWorld::end_fault(std::uint32_t index) {
       return hosts_[fault.target].set_slowness(1);
     case Kind::kLeave:
       return;
+    case Kind::kDrain:
+      return take_up(index);
   }
+}
+
+/// As a daemon does: it waits until it holds nothing, and is made anew.
+void SwarmWorld::take_up(std::uint32_t fault) {
+  const std::uint32_t index = scenario_.faults[fault].target;
+  const SwarmHost& host = hosts_[index];
+  if (!host.is_alive() || host.is_frozen) return;
+  const swarm::Phase phase = host.node().status().phase;
+  if (phase == swarm::Phase::kDraining) {
+    return queue_.push(now_ + kLook, DueKind::kFaultEnd, fault, 0);
+  }
+  if (phase != swarm::Phase::kOver) return;  // it has died meanwhile, and is back
+  applied_[index] = 0;                       // what it has learned lies on its disk
+  crash(index);
+  start(index);
+  if (options_.has_checks) result_.branches.on_taken_up();
 }
 
 void SwarmWorld::cut(const SwarmFault& fault, int by) {

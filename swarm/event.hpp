@@ -85,7 +85,7 @@ struct StartFrom {
   CheckpointId checkpoint;
 };
 
-/// SIGTERM, `brigade drain`: finish what is in flight and save.
+/// SIGTERM, the wish of its owner: take nothing new, finish what is in flight, save, and be over.
 struct StopRequested {
   TimePoint deadline = kNever;  // then: save the newest cut and leave
 };

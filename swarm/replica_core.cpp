@@ -117,9 +117,10 @@ class ReplicaCore : public Core {
     workbench_.on(event);
     averager_.on(event);
   }
-  void on(TimePoint, const StopRequested& event) {
+  void on(TimePoint now, const StopRequested& event) {
     is_stopping_ = has_news_ = true;
     stop_deadline_ = std::min(stop_deadline_, event.deadline);
+    relay_.set_view({is_open(), load_meter_.own(now).pace});  // nothing is offered any more
   }
 
   template <class AboutMicrobatch>
@@ -127,7 +128,7 @@ class ReplicaCore : public Core {
     relay_.on(now, from, message);
   }
   void receive(TimePoint now, const NodeId& from, const PathRequest& message) {
-    mender_.on(now, from, message);
+    if (over_ == nullptr) mender_.on(now, from, message);  // who has left adopts nothing
   }
   void receive(TimePoint now, const NodeId& from, const NodeBeacon& beacon) {
     const bool is_sane = beacon.gone.size() <= limits::kMaxGoneTold &&

@@ -71,7 +71,9 @@ Members::Members(asio::io_context& core, Setup setup, std::function<void(const R
       stage_(setup_.entry.stage),
       stages_(setup_.entry.swarm.stages),
       neighbours_(setup_.identity.id, stage_),
-      mover_(setup_.identity.id, stage_, core_now(), !setup_.entry.description.data.empty()) {}
+      mover_(setup_.identity.id, stage_, core_now(), !setup_.entry.description.data.empty()) {
+  if (setup_.is_drained) rests_ = membership::Doing::kDrained;
+}
 
 Members::~Members() {
   asker_.join();
@@ -163,9 +165,15 @@ void Members::note_misdeed(const swarm::Misbehaved& misdeed) {
 }
 
 void Members::say_what_it_does() {
-  const auto doing = target_ ? membership::Doing::kMoving : membership::Doing::kServing;
+  const auto doing =
+      target_ ? membership::Doing::kMoving : rests_.value_or(membership::Doing::kServing);
   handle(membership::DoingChanged{doing, stage_, target_.value_or(StageIndex{}), !setup_.may_move,
                                   has_state_});
+}
+
+void Members::rest(membership::Doing doing) {
+  if (has_left_ || std::exchange(rests_, doing) == doing) return;
+  say_what_it_does();
 }
 
 void Members::leave() {
@@ -350,13 +358,14 @@ void Members::meet_neighbours() {
 
 /// Goes where a node is needed more; whoever moves says so before it leaves.
 void Members::keep_balance() {
-  if (target_ || !setup_.may_move || !beginning_.waiting_for().empty()) return;
+  if (target_ || rests_ || !setup_.may_move || !beginning_.waiting_for().empty()) return;
   const TimePoint now = core_now();
   std::vector<Crew> crews(stages_);
   for (const MemberInfo& member : list()) {
     const membership::NodeRecord& record = *member.record;
     if (record.doing == membership::Doing::kMoving)
       underway_.try_emplace(record.id, Underway{record.target, now});
+    if (record.doing == membership::Doing::kLeaving) crews[record.stage->value()].awaits_one = true;
     if (record.doing != membership::Doing::kServing || !record.stage) continue;
     const auto arrived = underway_.find(record.id);
     if (arrived != underway_.end() && arrived->second.to == *record.stage) underway_.erase(arrived);

@@ -80,6 +80,7 @@ class Members {
     KeeperSetup keeper;
     DataShelf::Setup data;
     bool may_move = false;                            // the swarm chooses the stage
+    bool is_drained = false;                          // by its owner, since an earlier start
     std::function<void(const Mover::Move&)> move_to;  // this node is to go to another stage
     Outside outside;
   };
@@ -95,6 +96,13 @@ class Members {
   void note_misdeed(const swarm::Misbehaved& misdeed);
   /// This node has a checkpoint of its stage, or may have one now.
   void note_state();
+  /// By its owner's wish it finishes what it holds (kLeaving), then holds nothing (kDrained): it
+  /// trains no more, and is a member in all else.
+  void rest(swarm::membership::Doing doing);
+  /// Other nodes that train this stage, and have a checkpoint of it.
+  std::vector<NodeId> successors() const;
+  /// Asks them and the keepers which checkpoint of this stage they have; the newest comes first.
+  void find_copies(std::function<void(const std::vector<Offered>&)> done);
   /// What its weights wait for; empty: they have begun.
   const std::string& waiting_for() const { return beginning_.waiting_for(); }
   const DataShelf& data() const { return shelf_; }
@@ -227,7 +235,8 @@ class Members {
   };
   std::map<NodeId, Underway> underway_;  // who has set out for another stage
   std::optional<StageIndex> target_;     // it moves there
-  std::set<NodeId> kept_;                // links with them are to be kept up
+  std::optional<swarm::membership::Doing> rests_;
+  std::set<NodeId> kept_;  // links with them are to be kept up
   bool has_left_ = false;
   std::optional<NoticeBoard> board_;
   std::optional<PortMapping> mapping_;  // its thread posts to the strand

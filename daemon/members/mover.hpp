@@ -24,7 +24,7 @@ struct Crew {
   std::vector<NodeId> nodes;   // that may go elsewhere
   std::vector<NodeId> fixed;   // whose owners chose this stage
   std::size_t nodes_told = 0;  // as others sum it up, where the nodes are not known
-  bool awaits_one = false;     // somebody is on its way there
+  bool awaits_one = false;     // somebody is on its way there, or still finishes what it holds
 };
 
 class Mover {

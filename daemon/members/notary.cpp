@@ -54,7 +54,7 @@ std::shared_ptr<membership::NodeRecord> from_statement(const trust::NodeRecord& 
   auto record = std::make_shared<membership::NodeRecord>();
   record->id = trust::node_id_of(in.key);
   record->incarnation = membership::Incarnation(in.incarnation);
-  constexpr auto kLast = static_cast<std::uint32_t>(membership::Doing::kGone);
+  constexpr auto kLast = static_cast<std::uint32_t>(membership::Doing::kDrained);
   record->doing = static_cast<membership::Doing>(std::min(in.doing, kLast + 1));
   if (in.stage) record->stage = StageIndex(*in.stage);
   record->target = StageIndex(in.target);

@@ -136,6 +136,34 @@ std::vector<Donor> Members::donors_of(StageIndex stage) const {
   return donors;
 }
 
+std::vector<NodeId> Members::successors() const {
+  std::vector<NodeId> found;
+  for (const MemberInfo& member : list()) {
+    const membership::NodeRecord& record = *member.record;
+    const bool trains_on = record.doing == membership::Doing::kServing && record.has_state &&
+                           member.standing == membership::Standing::kAlive;
+    if (!member.is_self && trains_on && record.stage == stage_) found.push_back(record.id);
+  }
+  return found;
+}
+
+void Members::find_copies(std::function<void(const std::vector<Offered>&)> done) {
+  std::vector<Donor> asked = donors_of(stage_);
+  if (asked.size() > kMostAsked) asked.resize(kMostAsked);
+  std::vector<Donor> keepers = keepers_of(stage_);
+  if (keepers.size() > kMostAsked) keepers.resize(kMostAsked);
+  std::ranges::move(keepers, std::back_inserter(asked));
+  asked = find_ways(asked, [this](const NodeId& node, const RelayAddress& relay) {
+    return transport_->open_way(node, relay);
+  });
+  asio::post(asker_, [this, asked, done = std::move(done)] {
+    auto found = ask_what_they_have(asked, stage_, setup_.identity, setup_.beginning.most_bytes);
+    asio::post(core_, [this, done, found = std::move(found)] {
+      if (!has_left_) done(found);
+    });
+  });
+}
+
 /// Those of the stages beside it that may keep its state, who keeps it first.
 std::vector<Donor> Members::keepers_of(StageIndex stage) const {
   std::map<std::uint64_t, Donor> ranked;

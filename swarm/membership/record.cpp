@@ -20,12 +20,12 @@ const char* fault_of(const NodeRecord& record, std::uint32_t stages) {
   if (record.id.is_zero()) return "a record without a node";
   if (record.incarnation.value() == 0 || record.incarnation.value() > limits::kMaxIncarnation)
     return "an incarnation out of range";
-  if (record.doing > Doing::kGone) return "a node that does what is not known";
+  if (record.doing > Doing::kDrained) return "a node that does what is not known";
   if (record.stage && record.stage->value() >= stages) return "a stage that the swarm lacks";
   const bool has_stage = record.stage.has_value();
   if (record.doing == Doing::kSpare && has_stage) return "a spare with a stage";
   const bool needs_stage = record.doing == Doing::kServing || record.doing == Doing::kMoving ||
-                           record.doing == Doing::kLeaving;
+                           record.doing == Doing::kLeaving || record.doing == Doing::kDrained;
   if (needs_stage && !has_stage) return "a node at work without a stage";
   if (record.doing == Doing::kMoving && record.target.value() >= stages)
     return "a move to a stage that the swarm lacks";
@@ -68,6 +68,8 @@ const char* to_string(Doing doing) {
       return "moving";
     case Doing::kLeaving:
       return "leaving";
+    case Doing::kDrained:
+      return "drained";
     case Doing::kGone:
       break;
   }

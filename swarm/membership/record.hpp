@@ -31,6 +31,7 @@ enum class Doing : std::uint8_t {
   kMoving,   // hosts `stage` and will host `target`
   kLeaving,  // hosts `stage` until what is in flight is done
   kGone,     // said goodbye: final for this incarnation
+  kDrained,  // takes no work at `stage`, by its owner's wish: it gives copies of what it has
 };
 
 struct NodeRecord {

@@ -68,7 +68,7 @@ class Babble {
     if (random_.chance(0.02)) return nullptr;
     NodeRecord record = serving(number(), static_cast<std::uint32_t>(random_.below(5)),
                                 random_.chance(0.02) ? random_() : random_.below(8));
-    record.doing = static_cast<Doing>(random_.below(6));
+    record.doing = static_cast<Doing>(random_.below(7));
     if (random_.chance(0.3)) record.stage.reset();
     record.can_be_dialled = random_.chance(0.5);
     record.via.resize(random_.below(5), node(number()));

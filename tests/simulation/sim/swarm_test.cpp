@@ -50,6 +50,28 @@ TEST_CASE("no random swarm violates anything, and together they reach every rare
   WARN(events << " events" << counts);
 }
 
+TEST_CASE("nodes that drain lose nothing, have nothing given to others, and work again") {
+  const SwarmScenario* scenario = find_swarm_scenario("swarm-drain");
+  REQUIRE(scenario != nullptr);
+  for (std::uint64_t seed = 1; seed <= 10 * kSeeds; ++seed) {
+    const SwarmResult result = run_checked(*scenario, seed);
+    CAPTURE(seed);
+    CHECK(result.written_off == 0);
+    CHECK(result.lost_progress == 0);
+    CHECK(result.branches.of(SwarmBranch::kHandedBack) == 0);
+    CHECK(result.branches.of(SwarmBranch::kLeftInTime) == 0);
+    CHECK(result.branches.of(SwarmBranch::kTakenUp) == scenario->faults.size());
+    const auto steps_of_head = [&](Duration from, Duration to) {
+      return std::ranges::count_if(result.steps, [&](const SwarmStep& step) {
+        return step.host == 1 && step.at >= TimePoint{} + from && step.at < TimePoint{} + to;
+      });
+    };
+    CHECK(steps_of_head(seconds{6}, seconds{7}) > 0);
+    CHECK(steps_of_head(seconds{8}, seconds{10}) == 0);
+    CHECK(steps_of_head(milliseconds{10'500}, seconds{12}) > 0);
+  }
+}
+
 TEST_CASE("the same seed gives the same swarm") {
   const SwarmScenario* scenario = find_swarm_scenario("swarm-restart");
   REQUIRE(scenario != nullptr);

@@ -23,6 +23,7 @@ struct Served {
       core.get_executor()};
   std::optional<Duration> stop_deadline;
   int stops = 0;
+  std::uint32_t patience_ms = 0;
   ControlServer server{core,
                        {.status =
                             [] {
@@ -35,6 +36,16 @@ struct Served {
                             [this](std::optional<Duration> deadline) {
                               stop_deadline = deadline;
                               ++stops;
+                            },
+                        .drain = [](const ControlServer::Answer& answer) { answer({}); },
+                        .resume =
+                            [](const ControlServer::Answer& answer) {
+                              answer(make_error(ErrorCode::kBadInput, "not drained"));
+                            },
+                        .leave =
+                            [this](const LeaveRequest& wish, const ControlServer::Answer& answer) {
+                              patience_ms = wish.patience_ms();
+                              answer({});
                             }}};
   std::thread strand;
 
@@ -134,6 +145,25 @@ TEST_CASE("a stop is passed on with its deadline, or without one") {
   REQUIRE(client->GetStatus(&asking, {}, &status).ok());
   CHECK(served.stops == 1);
   CHECK(served.stop_deadline == Duration(std::chrono::milliseconds(1500)));
+}
+
+TEST_CASE("a wish is granted, or refused with the reason") {
+  Served served;
+  const auto client = served.client();
+  DrainResponse drained;
+  grpc::ClientContext draining;
+  CHECK(client->Drain(&draining, {}, &drained).ok());
+  ResumeResponse resumed;
+  grpc::ClientContext resuming;
+  const auto refused = client->Resume(&resuming, {}, &resumed);
+  CHECK(refused.error_code() == grpc::StatusCode::FAILED_PRECONDITION);
+  CHECK(refused.error_message() == "not drained");
+  LeaveRequest wish;
+  wish.set_patience_ms(1500);
+  LeaveResponse left;
+  grpc::ClientContext leaving;
+  CHECK(client->Leave(&leaving, wish, &left).ok());
+  CHECK(served.patience_ms == 1500);
 }
 
 TEST_CASE("a socket that another daemon serves is left alone, a dead one is taken over") {

@@ -47,6 +47,28 @@ TEST_CASE("an epoch is read back, and one that is no number is corrupt") {
   }
 }
 
+TEST_CASE("a node that was drained is so at its next start; one that has left is not drained") {
+  TempFolder folder;
+  {
+    const auto state = StateDir::open(folder.path());
+    REQUIRE(state.has_value());
+    CHECK_FALSE(state->is_drained());
+    REQUIRE(state->note_drained(true).has_value());
+  }
+  const auto state = StateDir::open(folder.path());
+  REQUIRE(state.has_value());
+  CHECK(state->is_drained());
+  REQUIRE(state->note_drained(false).has_value());
+  CHECK_FALSE(state->is_drained());
+  REQUIRE(state->note_drained(false).has_value());
+
+  REQUIRE(state->note_drained(true).has_value());
+  CHECK_FALSE(StateDir::has_left(folder.path()));
+  REQUIRE(state->note_left().has_value());
+  CHECK(StateDir::has_left(folder.path()));
+  CHECK_FALSE(state->is_drained());
+}
+
 TEST_CASE("a folder that can't be made is named") {
   TempFolder folder;
   std::ofstream(folder.path() / "file") << "in the way";

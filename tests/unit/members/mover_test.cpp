@@ -57,6 +57,27 @@ TEST_CASE("nobody sets out for a stage that somebody is on its way to, nor to be
   CHECK(movers(headless, 1, minutes{10}).empty());
 }
 
+TEST_CASE("whoever drains is waited for, and then its stage has nobody") {
+  // Members counts one that leaves as awaited, and one that is drained not at all.
+  std::vector<Crew> crews{crew_of(10, 2), crew_of(20, 3), {}};
+  crews[2].awaits_one = true;
+  Mover mover(node(20), StageIndex(1), at(-minutes{60}));
+  Mover second(node(21), StageIndex(1), at(-minutes{60}));
+  Mover third(node(22), StageIndex(1), at(-minutes{60}));
+  int moves = 0;
+  for (Duration t{}; t < minutes{2}; t += seconds{1}) {
+    if (t == minutes{1}) crews[2].awaits_one = false;
+    for (Mover* one : {&mover, &second, &third}) {
+      const auto move = one->decide(at(t), crews);
+      if (!move) continue;
+      CHECK(t == minutes{1} + Mover::kVacant);
+      ++moves;
+      crews[2].awaits_one = true;
+    }
+  }
+  CHECK(moves == 1);
+}
+
 TEST_CASE("where the data can be copied, one is sent to be a head too") {
   const std::vector<Crew> headless{{}, crew_of(20, 3), crew_of(30, 2)};
   std::size_t gone = 0;

@@ -48,6 +48,18 @@ TEST_CASE("who is suspected stays, who is dead, forgotten or moved goes") {
   CHECK(of.chosen().empty());
 }
 
+TEST_CASE("who is drained takes nobody's place; who still drains keeps its own") {
+  Neighbours of(node(1), StageIndex(0));
+  const auto does = [&](std::uint8_t number, swarm::membership::Doing doing) {
+    auto record = std::make_shared<swarm::membership::NodeRecord>(*at(number, 1));
+    record->doing = doing;
+    of.update(record, Standing::kAlive);
+  };
+  does(10, swarm::membership::Doing::kLeaving);
+  does(11, swarm::membership::Doing::kDrained);
+  CHECK(of.chosen() == std::set<NodeId>{node(10)});
+}
+
 TEST_CASE("of many a few are chosen, others by each node, and a choice stays while it can") {
   Neighbours of(node(1), StageIndex(1));
   Neighbours other(node(2), StageIndex(1));

@@ -15,6 +15,11 @@ TEST_CASE("a record that an honest node writes has no fault") {
   NodeRecord gone = serving(3, 0, 7);
   gone.doing = Doing::kGone;
   CHECK(fault_of(gone, 1) == nullptr);
+  NodeRecord drained = serving(4, 3);
+  drained.doing = Doing::kDrained;
+  CHECK(fault_of(drained, 4) == nullptr);
+  drained.stage.reset();
+  CHECK(fault_of(drained, 4) != nullptr);
 }
 
 TEST_CASE("what can't be true of a node is named") {

@@ -40,6 +40,16 @@ TEST_CASE("a member that takes another stage changes its group") {
   CHECK(view.counts(StageIndex{2}).members == 1);
 }
 
+TEST_CASE("who is drained is a member of its group, and does not serve it") {
+  View view(3);
+  const View::Slot slot = view.insert(kStart, share(serving(1, 1)));
+  NodeRecord drained = serving(1, 1, 2);
+  drained.doing = Doing::kDrained;
+  view.replace(slot, share(drained));
+  CHECK(view.counts(StageIndex{1}).members == 1);
+  CHECK(view.counts(StageIndex{1}).serving == 0);
+}
+
 TEST_CASE("who is dead is remembered, and is in no group") {
   View view(1);
   Random random(1);

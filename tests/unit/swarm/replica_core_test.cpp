@@ -196,6 +196,43 @@ TEST_CASE(
   CHECK(goodbye->is_leaving);
 }
 
+TEST_CASE("who drains says so at once, takes nothing new, finishes what it has and is over") {
+  Rig rig;
+  rig.forward(0, rig.path(rig.tail));
+  rig.handle(StopRequested{});
+  const auto* beacon = rig.sent<NodeBeacon>(rig.head);
+  REQUIRE(beacon != nullptr);
+  CHECK(beacon->is_draining);
+  CHECK_FALSE(beacon->is_leaving);
+  CHECK(beacon->offer.path.empty());
+  rig.forward(1, rig.path(rig.tail));
+  CHECK(rig.answer(rig.head) == Receipt::Kind::kBusy);
+  CHECK(rig.node->status().phase == Phase::kDraining);
+
+  rig.handle(ForwardDone{Rig::id(0), Rig::bytes(3000), {}});
+  rig.receipt(rig.tail, 0, Direction::kForward, 1, Receipt::Kind::kReceived);
+  rig.handle(
+      Received{rig.tail.node, Backward{Rig::id(0), Attempt{1}, {1, 1}, {}, Rig::bytes(4000)}});
+  rig.handle(BackwardDone{Rig::id(0), Rig::bytes(5000)});
+  const auto* gradient = rig.sent<Backward>(rig.head);
+  REQUIRE(gradient != nullptr);
+  const std::uint32_t attempt = gradient->attempt.value();
+  rig.handle(UpdateDone{Version{1}});
+  CHECK(rig.node->status().phase == Phase::kDraining);  // its gradient is not home yet
+  rig.receipt(rig.head, 0, Direction::kBackward, attempt, Receipt::Kind::kApplied);
+  const auto* last = rig.did<RunSnapshot>();
+  REQUIRE(last != nullptr);
+  const CheckpointId checkpoint = last->checkpoint;
+  rig.handle(SnapshotTaken{checkpoint});
+  rig.handle(SnapshotStored{checkpoint, true});
+  CHECK(rig.node->status().phase == Phase::kOver);
+  beacon = rig.sent<NodeBeacon>(rig.head);
+  REQUIRE(beacon != nullptr);
+  CHECK(beacon->is_leaving);
+  rig.forward(2, rig.path(rig.tail));
+  CHECK(rig.node->status().taken == 1);
+}
+
 TEST_CASE("a node restores what it is told to start from, once it could be restored") {
   Rig rig;
   Options options;

@@ -144,6 +144,27 @@ TEST_CASE("where no window is given there are two places a stage for each replic
   CHECK(head.node->status().window == 18);
 }
 
+TEST_CASE("a head that has drained draws nothing, and adopts nothing from who has not heard yet") {
+  Head head([](Options& options) { options.stages = 3; });
+  const Holder next{test::node_id(10), 10};
+  const Holder tail{test::node_id(20), 20};
+  head.handle(LinkUp{next.node, StageIndex{1}, next.instance});
+  head.handle(StopRequested{});
+  REQUIRE(head.node->status().phase == Phase::kOver);
+  NodeBeacon beacon;
+  beacon.is_ready = true;
+  beacon.offer.path = {next, tail};
+  head.handle(Received{next.node, beacon});
+  const MicrobatchId orphan{Epoch{1}, HeadIndex{99}, Sequence{0}, MicrobatchId::Kind::kTrain};
+  const Path path{{Holder{test::node_id(99), 99}, next, tail}, 0, 3, Sequence{0}};
+  head.handle(
+      Received{next.node, PathRequest{PathRequest::Kind::kAdopt, orphan, StageIndex{1}, path}});
+  const Status status = head.node->status();
+  CHECK(status.drawn == 0);
+  CHECK(status.in_flight == 0);
+  CHECK_FALSE(status.is_computing);
+}
+
 TEST_CASE("the place in the schedules follows the position, not the own updates") {
   Head head(
       [](Options& options) {
