@@ -24,6 +24,7 @@ class ControlServer {
     std::function<control::v1::NodeStatus()> status;
     /// Absent: the daemon's own deadline.
     std::function<void(std::optional<Duration>)> stop;
+    std::function<Result<control::v1::RevokeResponse>(const control::v1::RevokeRequest&)> revoke;
   };
   ControlServer(boost::asio::io_context& core, Handlers handlers);
   ~ControlServer();

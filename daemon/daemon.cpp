@@ -40,6 +40,10 @@ std::uint64_t draw_instance() {
   return (std::uint64_t{random()} << 32) | random() | 1;  // never zero
 }
 
+Result<control::v1::RevokeResponse> no_owner() {
+  return make_error(ErrorCode::kBadInput, "the swarm of this node has no owner");
+}
+
 }  // namespace
 
 Daemon::Daemon(DaemonOptions options, StateDir state, Identity identity, const stage::Slice& slice,
@@ -66,6 +70,10 @@ Daemon::Daemon(DaemonOptions options, StateDir state, Identity identity, const s
                        .stop =
                            [this](std::optional<Duration> deadline) {
                              request_stop(deadline.value_or(kStopDeadline), "asked to stop");
+                           },
+                       .revoke =
+                           [this](const control::v1::RevokeRequest& request) {
+                             return members_ ? members_->revoke(request) : no_owner();
                            }}) {}
 
 Daemon::~Daemon() {
@@ -277,6 +285,7 @@ void Daemon::make_members(const StageLibrary& library) {
       Members::Setup{.identity = identity_,
                      .entry = *options_.entry,
                      .book = book_file(options_.node),
+                     .revocations = revocations_file(options_.node),
                      .announce = options_.node.announce,
                      .memory_bytes = available_memory_bytes().value_or(0),
                      .now_unix_s = now_unix_s(),
