@@ -16,6 +16,7 @@ void add_local(CLI::App& app, Chosen& chosen);
 void add_status(CLI::App& app, Chosen& chosen);
 void add_swarm_create(CLI::App& swarm, Chosen& chosen);
 void add_swarm_show(CLI::App& swarm, Chosen& chosen);
+void add_swarm_revoke(CLI::App& swarm, Chosen& chosen);
 void add_invite(CLI::App& app, Chosen& chosen);
 void add_join(CLI::App& app, Chosen& chosen);
 /// Returns the command, so that the flags of `brigade invite` can exclude it.

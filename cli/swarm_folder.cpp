@@ -134,6 +134,26 @@ Result<> link_data(const fs::path& root, const fs::path& node_folder) {
   return {};
 }
 
+Result<trust::Revocations> load_owned_revocations(const fs::path& root,
+                                                  const trust::SwarmOrigin& origin) {
+  std::error_code ignored;
+  if (!fs::is_directory(root, ignored)) return trust::Revocations(origin);
+  return trust::load_revocations(root / trust::kRevocationsFile, origin);
+}
+
+Result<> hand_over_revocations(const fs::path& root, const trust::SwarmOrigin& origin,
+                               const fs::path& node_folder) {
+  BRIGADE_ASSIGN(const trust::Revocations owned, load_owned_revocations(root, origin));
+  const fs::path file = node_folder / trust::kRevocationsFile;
+  BRIGADE_ASSIGN(trust::Revocations known, trust::load_revocations(file, origin));
+  bool is_news = false;
+  for (const auto& [subject, entry] : owned.all()) {
+    BRIGADE_ASSIGN(const bool is_new, known.add(entry.bytes));
+    is_news = is_news || is_new;
+  }
+  return is_news ? trust::save_revocations(file, known) : Result<>();
+}
+
 Result<trust::SwarmDescription> load_description(const fs::path& file_or_folder) {
   std::error_code ignored;
   const bool is_folder = fs::is_directory(file_or_folder, ignored);
