@@ -122,9 +122,10 @@ Result<Revocation> read_revocation(std::string_view bytes, const SwarmOrigin& or
   return revocation;
 }
 
-Result<bool> Revocations::add(std::string_view bytes) {
+Result<const Revocations::Entry*> Revocations::add(std::string_view bytes) {
   // What is told again costs no signature.
-  if (const auto subject = claimed_subject(bytes); subject && all_.contains(*subject)) return false;
+  if (const auto subject = claimed_subject(bytes); subject && all_.contains(*subject))
+    return nullptr;
   BRIGADE_ASSIGN(Revocation revocation, read_revocation(bytes, origin_));
   if (all_.size() == limits::kMaxRevocations) {
     return make_error(
@@ -132,8 +133,7 @@ Result<bool> Revocations::add(std::string_view bytes) {
         fmt::format("{} revocations are the most that a swarm can have", limits::kMaxRevocations));
   }
   const Revoked subject = revocation.subject;
-  all_.emplace(subject, Entry{std::move(revocation), std::string(bytes)});
-  return true;
+  return &all_.emplace(subject, Entry{std::move(revocation), std::string(bytes)}).first->second;
 }
 
 const Revocations::Entry* Revocations::of(const Revoked& subject) const {

@@ -47,13 +47,13 @@ class Revocations {
  public:
   explicit Revocations(const SwarmOrigin& origin) : origin_(origin) {}
 
-  /// True: it was not known. Errors as of read_revocation(); kLimit: there is no room.
-  Result<bool> add(std::string_view bytes);
-
   struct Entry {
     Revocation revocation;
     std::string bytes;  // signed
   };
+  /// Null: its subject was revoked before. Errors as of read_revocation(); kLimit: there is no
+  /// room.
+  Result<const Entry*> add(std::string_view bytes);
   /// Null: it is not revoked.
   const Entry* of(const Revoked& subject) const;
   /// What puts a node that shows this invite out.

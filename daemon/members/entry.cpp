@@ -143,6 +143,7 @@ Result<std::optional<Entered>> knock_once(std::vector<trust::Contact>& doors, co
       auto entered = read_entered(*answer);
       if (entered.has_value() && concerns(entered->revocation, papers, identity))
         return std::optional(std::move(*entered));
+      if (entered.has_value()) entered->revocation.clear();  // another's is no news here
       const auto sound = entered.has_value() ? check_description(entered->description, papers)
                                              : Result<trust::SwarmDescription>(entered.error());
       if (sound.has_value()) return std::optional(std::move(*entered));

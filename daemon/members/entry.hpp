@@ -42,8 +42,8 @@ struct Entry {
 using TellEntry = std::function<void(const std::string& line)>;
 
 /// kBadInput: no sound invite, or a member refused it, in its words, or the swarm's owner has put
-/// this node out; kCorrupt: a file of the state
-/// folder. Does not come back while nobody can be reached and the description is not here.
+/// this node out; kCorrupt: a file of the state folder. Does not come back while nobody can be
+/// reached and the description is not here.
 Result<Entry> enter_swarm(const config::NodeConfig& node, const Identity& identity,
                           const TellEntry& tell);
 

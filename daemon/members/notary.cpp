@@ -191,12 +191,13 @@ void Notary::forget_the_dead() {
 }
 
 Result<bool> Notary::revoke(std::string_view bytes) {
-  BRIGADE_ASSIGN(const bool is_new, revocations_.add(bytes));
+  BRIGADE_ASSIGN(const trust::Revocations::Entry* added, revocations_.add(bytes));
+  if (added == nullptr) return false;
   // Who comes back with another invite is new with that one. A revoked node stays counted: the use
   // of its invite is not given back to whoever runs it.
-  std::erase_if(admitted_with_,
-                [this](const auto& entry) { return revocations_.of(entry.second) != nullptr; });
-  return is_new;
+  if (const auto* invite = std::get_if<trust::InviteId>(&added->revocation.subject))
+    std::erase_if(admitted_with_, [&](const auto& entry) { return entry.second == *invite; });
+  return true;
 }
 
 const trust::Revocations::Entry* Notary::revocation_of(const membership::NodeRecord& record) const {

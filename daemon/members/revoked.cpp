@@ -45,6 +45,7 @@ Result<control::v1::RevokeResponse> Members::revoke(const control::v1::RevokeReq
 }
 
 void Members::hear_of_revoked(const NodeId& from, const RevokedTold& told) {
+  if (has_left_) return;
   std::vector<std::string> news;
   std::optional<Error> lie;
   for (const std::string& bytes : told.revocations) {
@@ -55,8 +56,9 @@ void Members::hear_of_revoked(const NodeId& from, const RevokedTold& told) {
   }
   on_revoked(news, from);
   if (lie) return refuse_gossip(from, *lie);
+  if (!told.known || !linked_.contains(from)) return;  // it may be out by now
   const trust::Sha256 known = notary_.revocations().digest();
-  if (!told.known || *told.known == known || !linked_.contains(from)) return;
+  if (*told.known == known) return;
   const TimePoint now = core_now();
   const auto before = told_revoked_.find(from);
   if (before != told_revoked_.end() && now - before->second < kTellAllPause) return;
@@ -68,9 +70,9 @@ void Members::hear_of_revoked(const NodeId& from, const RevokedTold& told) {
 }
 
 void Members::on_revoked(const std::vector<std::string>& news, const std::optional<NodeId>& from) {
-  if (news.empty() || has_left_) return;
+  if (news.empty()) return;
   spdlog::info("revocations known={} new={} from={}", notary_.revocations().all().size(),
-               news.size(), from ? to_short(*from) : "its owner");
+               news.size(), from ? to_short(*from) : "control");
   for (const auto& [peer, address] : linked_)
     if (peer != from) tell_revoked(peer, {news, std::nullopt});
   put_out_the_revoked();
