@@ -80,12 +80,15 @@ inline constexpr std::size_t kMaxGoodbyeBytes = 512;
 inline constexpr std::uint32_t kMaxCodecs = 32;                        // named in one Hello
 inline constexpr std::uint64_t kMaxPosition = std::uint64_t{1} << 48;  // sequences and positions
 
-// What outlives a connection: descriptions of swarms and invites.
+// What outlives a connection: descriptions of swarms, invites, revocations.
 inline constexpr std::size_t kMaxDescriptionBytes = 256 * 1024;  // signed
 inline constexpr std::size_t kMaxInviteBytes = 8 * 1024;         // the line, with line ends inside
 inline constexpr std::size_t kMaxContacts = 8;                   // addresses named in one invite
 inline constexpr std::uint32_t kMaxInviteUses = 1'000'000;       // 0 beside it: any number
 inline constexpr std::uint64_t kMaxUnixS = 253'402'300'799;      // the last second of year 9999
+inline constexpr std::size_t kMaxRevocations = 4096;             // of one swarm
+inline constexpr std::size_t kMaxRevocationBytes = 512;          // signed
+inline constexpr std::size_t kMaxReasonBytes = 200;              // of a revocation
 
 // Control service.
 inline constexpr std::size_t kMaxWatchers = 64;

@@ -15,14 +15,16 @@ namespace brigade::cli {
 namespace {
 
 void add_swarm(CLI::App& app, Chosen& chosen) {
-  CLI::App* swarm = app.add_subcommand("swarm", "Make a swarm, and see what one is");
+  CLI::App* swarm = app.add_subcommand("swarm", "Make a swarm, see what one is, put somebody out");
   swarm->require_subcommand(1);
   add_swarm_create(*swarm, chosen);
   add_swarm_show(*swarm, chosen);
+  add_swarm_revoke(*swarm, chosen);
   swarm->footer(
       "Examples:\n"
       "  brigade swarm create swarm.toml --out my-swarm\n"
-      "  brigade swarm show my-swarm");
+      "  brigade swarm show my-swarm\n"
+      "  brigade swarm revoke 1234abcd --swarm my-swarm");
 }
 
 }  // namespace

@@ -22,6 +22,7 @@ void add_resume(CLI::App& app, Chosen& chosen);
 void add_leave(CLI::App& app, Chosen& chosen);
 void add_swarm_create(CLI::App& swarm, Chosen& chosen);
 void add_swarm_show(CLI::App& swarm, Chosen& chosen);
+void add_swarm_revoke(CLI::App& swarm, Chosen& chosen);
 void add_invite(CLI::App& app, Chosen& chosen);
 void add_join(CLI::App& app, Chosen& chosen);
 /// Returns the command, so that the flags of `brigade invite` can exclude it.

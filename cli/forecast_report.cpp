@@ -132,7 +132,8 @@ std::vector<std::string> forecast_lines(const Simulated& simulated, std::size_t 
       percent(forecast.possible > 0 ? forecast.rate / forecast.possible : 0)));
   lines.push_back(fmt::format("slowest   stage {}; {}", forecast.slowest, advice(simulated)));
   lines.push_back(fmt::format(
-      "deaths    {}; {} updates died with machines, {} written off, none lost or applied twice",
+      "deaths    {}; {} updates died with machines; no micro-batch lost, {} written off (applied "
+      "twice, perhaps)",
       with_commas(forecast.deaths), with_commas(forecast.died), with_commas(forecast.written_off)));
   for (std::size_t i = 0; i < forecast.events.size(); ++i)
     lines.push_back(outcome_line(simulated, i));

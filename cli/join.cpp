@@ -117,6 +117,8 @@ Exit join(JoinFlags flags) {
     if (!kept) return fail(Exit::kFailed, kept.error());
     const auto linked = link_data(pass->owned, folder);
     if (!linked) return fail(Exit::kFailed, linked.error());
+    const auto handed = hand_over_revocations(pass->owned, pass->invite.origin, folder);
+    if (!handed) return fail(Exit::kFailed, handed.error());
   }
   fmt::print("swarm   {} ({})\n", pass->invite.swarm_name,
              trust::to_hex(trust::id_of(pass->invite.origin)).substr(0, 8));

@@ -111,6 +111,21 @@ Result<> ask_to_stop(const std::string& socket, std::chrono::milliseconds deadli
   return {};
 }
 
+Result<control::RevokeResponse> hand_over(const std::string& socket,
+                                          const std::vector<std::string>& revocations,
+                                          std::chrono::milliseconds timeout) {
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + timeout);
+  control::RevokeRequest request;
+  request.mutable_revocations()->Assign(revocations.begin(), revocations.end());
+  control::RevokeResponse response;
+  const grpc::Status status = connect(socket)->Revoke(&context, request, &response);
+  if (status.error_code() == grpc::StatusCode::FAILED_PRECONDITION)
+    return make_error(ErrorCode::kBadInput, fmt::format("{}: {}", socket, status.error_message()));
+  if (!status.ok()) return unreachable(socket, status);
+  return response;
+}
+
 struct NodeWatch::Shared {
   struct Reader {
     std::thread thread;

@@ -20,6 +20,10 @@ Result<brigade::control::v1::NodeStatus> get_status(const std::string& socket,
 /// have begun.
 Result<> ask_to_stop(const std::string& socket, std::chrono::milliseconds deadline,
                      std::chrono::milliseconds timeout);
+/// Hands over signed revocations. kBadInput: the node takes none of them.
+Result<brigade::control::v1::RevokeResponse> hand_over(const std::string& socket,
+                                                       const std::vector<std::string>& revocations,
+                                                       std::chrono::milliseconds timeout);
 
 // What the owner of a member wishes of it (control.proto says what each does). kBadInput: why that
 // can't be, in the node's words.

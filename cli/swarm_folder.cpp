@@ -134,6 +134,31 @@ Result<> link_data(const fs::path& root, const fs::path& node_folder) {
   return {};
 }
 
+Result<trust::Revocations> load_owned_revocations(const fs::path& root,
+                                                  const trust::SwarmOrigin& origin) {
+  std::error_code ignored;
+  if (!fs::is_directory(root, ignored)) return trust::Revocations(origin);
+  auto revocations = trust::load_revocations(root / trust::kRevocationsFile, origin);
+  if (revocations) return revocations;
+  return make_error(
+      revocations.error().code,
+      revocations.error().message + ": restore it from a copy, or remove it and revoke again");
+}
+
+Result<> hand_over_revocations(const fs::path& root, const trust::SwarmOrigin& origin,
+                               const fs::path& node_folder) {
+  BRIGADE_ASSIGN(const trust::Revocations owned, load_owned_revocations(root, origin));
+  const fs::path file = node_folder / trust::kRevocationsFile;
+  const auto kept = trust::load_revocations(file, origin);
+  trust::Revocations known = kept ? *kept : trust::Revocations(origin);  // others tell it again
+  bool is_news = false;
+  for (const auto& [subject, entry] : owned.all()) {
+    BRIGADE_ASSIGN(const auto* added, known.add(entry.bytes));
+    is_news = is_news || added != nullptr;
+  }
+  return is_news ? trust::save_revocations(file, known) : Result<>();
+}
+
 Result<trust::SwarmDescription> load_description(const fs::path& file_or_folder) {
   std::error_code ignored;
   const bool is_folder = fs::is_directory(file_or_folder, ignored);

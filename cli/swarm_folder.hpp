@@ -2,6 +2,7 @@
 //
 //   owner.pem      the owner's private key, mode 0600: who has it is the owner
 //   swarm.signed   the signed description; for everybody
+//   revocations    whom the owner has put out
 //   data/          links to the tokens that the swarm trains on, where the owner has them
 #pragma once
 
@@ -13,6 +14,7 @@
 #include "base/result.hpp"
 #include "config/swarm_config.hpp"
 #include "trust/key.hpp"
+#include "trust/revocation.hpp"
 #include "trust/swarm_description.hpp"
 
 namespace brigade::cli {
@@ -36,6 +38,13 @@ Result<trust::SwarmDescription> load_description(const std::filesystem::path& fi
 /// What it trains. The error says that it is signed and not understood; `origin` names it there.
 Result<config::SwarmConfig> config_of(const trust::SwarmDescription& description,
                                       const std::filesystem::path& origin);
+
+/// Those of the owner's folder; none of a file.
+Result<trust::Revocations> load_owned_revocations(const std::filesystem::path& root,
+                                                  const trust::SwarmOrigin& origin);
+/// Has the owner's own node know them when it starts.
+Result<> hand_over_revocations(const std::filesystem::path& root, const trust::SwarmOrigin& origin,
+                               const std::filesystem::path& node_folder);
 
 /// Links the owner's data into the folder of the owner's own node, where they are not there yet.
 Result<> link_data(const std::filesystem::path& root, const std::filesystem::path& node_folder);

@@ -8,6 +8,7 @@
 #include "base/figures.hpp"
 #include "cli/commands.hpp"
 #include "cli/event_json.hpp"
+#include "cli/revoked_terms.hpp"
 #include "cli/run_cost.hpp"
 #include "cli/swarm_folder.hpp"
 #include "config/swarm_config.hpp"
@@ -71,10 +72,18 @@ Exit show(const SwarmShowFlags& flags) {
   if (!description) return fail(Exit::kFailed, description.error());
   const auto swarm = config_of(*description, flags.path);
   if (!swarm) return fail(Exit::kFailed, swarm.error());
+  const auto revoked = load_owned_revocations(flags.path, description->origin);
+  if (!revoked) return fail(Exit::kFailed, revoked.error());
   if (flags.prints_json) {
-    std::puts(to_json(*description, *swarm).dump().c_str());
+    Json json = to_json(*description, *swarm);
+    json["revoked"] = Json::array();
+    for (const auto& [subject, entry] : revoked->all())
+      json["revoked"].push_back(cli::to_json(entry.revocation));
+    std::puts(json.dump().c_str());
   } else {
     print(*description, *swarm);
+    for (const auto& [subject, entry] : revoked->all())
+      fmt::print("revoked   {}\n", describe_revoked(entry.revocation));
   }
   return Exit::kDone;
 }

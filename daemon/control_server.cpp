@@ -245,6 +245,19 @@ class ControlServer::Service final : public Control::CallbackService {
     return reactor;
   }
 
+  grpc::ServerUnaryReactor* Revoke(grpc::CallbackServerContext* context,
+                                   const RevokeRequest* request, RevokeResponse* answer) override {
+    auto* reactor = context->DefaultReactor();
+    asio::post(core_, [this, reactor, request, answer] {
+      auto done = handlers_.revoke(*request);
+      if (done.has_error())
+        return reactor->Finish({grpc::StatusCode::FAILED_PRECONDITION, done.error().message});
+      *answer = std::move(*done);
+      reactor->Finish(grpc::Status::OK);
+    });
+    return reactor;
+  }
+
   grpc::ServerWriteReactor<WatchEvent>* Watch(grpc::CallbackServerContext*,
                                               const WatchRequest* request) override {
     const auto wanted = request->interval_ms() == 0

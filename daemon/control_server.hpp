@@ -29,6 +29,7 @@ class ControlServer {
     std::function<void(Answer)> drain{};
     std::function<void(Answer)> resume{};
     std::function<void(const control::v1::LeaveRequest&, Answer)> leave{};
+    std::function<Result<control::v1::RevokeResponse>(const control::v1::RevokeRequest&)> revoke{};
   };
   ControlServer(boost::asio::io_context& core, Handlers handlers);
   ~ControlServer();

@@ -38,6 +38,10 @@ std::uint64_t draw_instance() {
   return (std::uint64_t{random()} << 32) | random() | 1;  // never zero
 }
 
+Result<control::v1::RevokeResponse> no_owner() {
+  return make_error(ErrorCode::kBadInput, "the swarm of this node has no owner");
+}
+
 }  // namespace
 
 Daemon::Daemon(DaemonOptions options, StateDir state, Identity identity, const stage::Slice& slice,
@@ -69,7 +73,11 @@ Daemon::Daemon(DaemonOptions options, StateDir state, Identity identity, const s
                        .drain = [this](const Answer& answer) { drain(answer); },
                        .resume = [this](const Answer& answer) { resume(answer); },
                        .leave = [this](const control::v1::LeaveRequest& wish,
-                                       const Answer& answer) { leave_for_good(wish, answer); }}) {
+                                       const Answer& answer) { leave_for_good(wish, answer); },
+                       .revoke =
+                           [this](const control::v1::RevokeRequest& request) {
+                             return members_ ? members_->revoke(request) : no_owner();
+                           }}) {
   is_drained_ = options_.entry && state_.is_drained();
 }
 
@@ -283,6 +291,7 @@ void Daemon::make_members(const StageLibrary& library) {
       Members::Setup{.identity = identity_,
                      .entry = *options_.entry,
                      .book = book_file(options_.node),
+                     .revocations = revocations_file(options_.node),
                      .announce = options_.node.announce,
                      .memory_bytes = available_memory_bytes().value_or(0),
                      .now_unix_s = now_unix_s(),

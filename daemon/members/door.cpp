@@ -29,6 +29,11 @@ Result<Message> parse(std::string_view bytes) {
 Result<std::string> Door::enter(TimePoint now, std::uint64_t now_unix_s, const Question& question,
                                 const std::function<Inside()>& look_inside) {
   BRIGADE_ASSIGN(const auto asked, parse<wire::EnterRequest>(question.bytes));
+  if (const auto* revoked = notary_.revocation_of(question.asker, asked.invite())) {
+    wire::EnterReply reply;
+    reply.set_revocation(revoked->bytes);
+    return reply.SerializeAsString();
+  }
   BRIGADE_TRY(notary_.admit(question.asker, asked.invite(), now_unix_s));
   const Inside inside = look_inside();
   wire::EnterReply reply;
@@ -72,8 +77,10 @@ Result<Entered> read_entered(std::string_view bytes) {
       message.stage() >= limits::kMaxStages) {
     return make_error(ErrorCode::kProtocol, "what it says at the door is beyond its bounds");
   }
-  return Entered{
-      message.description(), {message.records().begin(), message.records().end()}, message.stage()};
+  return Entered{message.description(),
+                 {message.records().begin(), message.records().end()},
+                 message.stage(),
+                 message.revocation()};
 }
 
 std::string reach_question(std::uint16_t port) {

@@ -1,7 +1,8 @@
 // The door: what a newcomer asks a member before it is one (docs/protocol.md, "The door").
 //
 // Enter: whoever shows an invite gets the swarm's description, some members to dial, and the stage
-// that needs it most. Reach: the member dials the asker back and says whether it got through.
+// that needs it most; whoever is revoked gets the revocation, so that it need not take anybody's
+// word for it. Reach: the member dials the asker back and says whether it got through.
 //
 // Rules
 // - A newcomer is sent to the stage with the fewest nodes, to the head where there is none alone: a
@@ -63,6 +64,7 @@ struct Entered {
   std::string description;
   std::vector<std::string> records;
   std::uint32_t stage = 0;
+  std::string revocation;  // signed, not checked yet: what puts the asker out; else empty
 };
 std::string enter_question(const std::string& invite,
                            const std::optional<std::uint32_t>& stage = std::nullopt);

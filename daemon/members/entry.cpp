@@ -88,13 +88,23 @@ Result<trust::SwarmDescription> check_description(const std::string& bytes, cons
   return description;
 }
 
+/// What of it is sound; the rest is told again by others.
+trust::Revocations read_revocations(const config::NodeConfig& node,
+                                    const trust::SwarmOrigin& origin, const TellEntry& tell) {
+  auto known = trust::load_revocations(revocations_file(node), origin);
+  if (known.has_value()) return std::move(*known);
+  tell(known.error().message + ": it is written anew");
+  return trust::Revocations(origin);
+}
+
 /// Where somebody may be: what the invite names, then the book, each address once.
 std::vector<trust::Contact> doors(const Papers& papers, const std::vector<std::string>& book,
-                                  const NodeId& self) {
+                                  const trust::Revocations& revocations, const NodeId& self) {
   std::vector<trust::Contact> found;
   const auto add = [&](const trust::Contact& contact) {
     const bool is_new = std::find(found.begin(), found.end(), contact) == found.end();
-    if (is_new && contact.node != self) found.push_back(contact);
+    const bool is_out = contact.node == self || revocations.of(contact.node) != nullptr;
+    if (is_new && !is_out) found.push_back(contact);
   };
   for (const trust::Contact& contact : papers.invite.contacts) add(contact);
   for (const std::string& bytes : book) {
@@ -106,8 +116,15 @@ std::vector<trust::Contact> doors(const Papers& papers, const std::vector<std::s
   return found;
 }
 
+/// The owner has put this node out by this.
+bool concerns(const std::string& revocation, const Papers& papers, const Identity& identity) {
+  const auto read = trust::read_revocation(revocation, papers.invite.origin);
+  return read.has_value() && (read->subject == trust::Revoked(identity.id) ||
+                              read->subject == trust::Revoked(papers.invite.id));
+}
+
 /// Knocks at each door once, or until kRound has passed: the next round begins with the others.
-/// None: nobody opened; why they did not is told.
+/// None: nobody opened; why they did not is told. Who opens may show that this node is put out.
 Result<std::optional<Entered>> knock_once(std::vector<trust::Contact>& doors, const Papers& papers,
                                           const Identity& identity,
                                           const std::optional<std::uint32_t>& stage,
@@ -124,6 +141,9 @@ Result<std::optional<Entered>> knock_once(std::vector<trust::Contact>& doors, co
                             enter_question(papers.statement, stage), kAnswerLimit);
     if (answer.has_value()) {
       auto entered = read_entered(*answer);
+      if (entered.has_value() && concerns(entered->revocation, papers, identity))
+        return std::optional(std::move(*entered));
+      if (entered.has_value()) entered->revocation.clear();  // another's is no news here
       const auto sound = entered.has_value() ? check_description(entered->description, papers)
                                              : Result<trust::SwarmDescription>(entered.error());
       if (sound.has_value()) return std::optional(std::move(*entered));
@@ -236,6 +256,18 @@ fs::path book_file(const config::NodeConfig& node) {
   return node.state_dir / "members";
 }
 
+fs::path revocations_file(const config::NodeConfig& node) {
+  return node.state_dir / trust::kRevocationsFile;
+}
+
+Error put_out_by(const trust::Revocation& revocation) {
+  const bool is_node = std::holds_alternative<NodeId>(revocation.subject);
+  return make_error(ErrorCode::kBadInput,
+                    fmt::format("{}: {}", trust::describe(revocation),
+                                is_node ? "this node can take part no more"
+                                        : "join with another one, which the owner can give you"));
+}
+
 fs::path keeps_folder(const fs::path& state_dir) {
   return state_dir / "keeps";
 }
@@ -272,7 +304,10 @@ Result<Entry> enter_swarm(const config::NodeConfig& node, const Identity& identi
   auto book = read_book(book_file(node));
   if (book.has_error()) tell(book.error().message + ": it is written anew");
   if (book.has_value()) entry.book = std::move(*book);
-  entry.doors = doors(papers, entry.book.records, identity.id);
+  trust::Revocations revocations = read_revocations(node, papers.invite.origin, tell);
+  if (const auto* own = revocations.of(identity.id, papers.invite.id))
+    return put_out_by(own->revocation);
+  entry.doors = doors(papers, entry.book.records, revocations, identity.id);
 
   BRIGADE_ASSIGN(const std::optional<std::string> kept, read_description_file(node.swarm));
   std::vector<std::string> addresses;
@@ -290,6 +325,12 @@ Result<Entry> enter_swarm(const config::NodeConfig& node, const Identity& identi
   if (kept && now.size() > kPatientDoors) now.resize(kPatientDoors);
   BRIGADE_ASSIGN(std::optional<Entered> entered,
                  knock(now, papers, identity, stage, lookout, tell, kept.has_value()));
+  if (entered && !entered->revocation.empty()) {
+    BRIGADE_TRY(revocations.add(entered->revocation));
+    BRIGADE_TRY(trust::save_revocations(revocations_file(node), revocations));
+    return put_out_by(revocations.of(identity.id, papers.invite.id)->revocation);
+  }
+  for (const auto& [subject, known] : revocations.all()) entry.revocations.push_back(known.bytes);
   BRIGADE_TRY(settle_description(node, papers, kept, entered, entry));
   entry.records = entered ? std::move(entered->records) : entry.book.records;
   entry.stage = stage ? *stage : entered ? entered->stage : 0;

@@ -9,6 +9,7 @@
 
 #include "base/check.hpp"
 #include "base/limits.hpp"
+#include "trust/fields.hpp"
 
 namespace brigade::daemon {
 
@@ -180,7 +181,7 @@ Result<std::vector<membership::RecordPtr>> records_from(const Field& in, Notary&
     auto record = notary.read_record(bytes);
     if (record.has_value()) {
       records.push_back(std::move(*record));
-    } else if (record.error().code != ErrorCode::kLimit) {  // else its invite is used up here
+    } else if (record.error().code != ErrorCode::kLimit) {  // else it is no member here
       return record.error();
     }
   }
@@ -211,7 +212,12 @@ Result<std::vector<membership::Summary>> summaries_from(const Field& in, Notary&
     summary.microbatches_hour = one.microbatches_hour();
     summary.age = milliseconds{std::min(one.age_ms(), kMaxAgeMs)};
     if (!one.contact().empty()) {
-      BRIGADE_ASSIGN(summary.contact, notary.read_record(one.contact()));
+      auto contact = notary.read_record(one.contact());
+      if (contact.has_value()) {
+        summary.contact = std::move(*contact);
+      } else if (contact.error().code != ErrorCode::kLimit) {
+        return contact.error();
+      }
     }
     summaries.push_back(std::move(summary));
   }
@@ -309,19 +315,50 @@ Result<membership::Message> read_any(const wire::MembershipMessage& in, Notary& 
   return protocol_error("a message between members of an unknown kind");
 }
 
+Result<RevokedTold> read(const wire::Revoked& in) {
+  RevokedTold told;
+  if (!in.known().empty() && !trust::get_bytes(in.known(), told.known.emplace()))
+    return protocol_error("a digest of revocations of a wrong length");
+  told.revocations.assign(in.revocations().begin(), in.revocations().end());
+  return told;
+}
+
 }  // namespace
 
 std::vector<std::string> to_gossip(const membership::Message& message, Notary& notary) {
   return Writer(notary).write(message);
 }
 
-Result<membership::Message> from_gossip(std::string_view bytes, Notary& notary) {
+std::vector<std::string> to_gossip(const RevokedTold& told, const membership::Interest& interest) {
+  std::vector<std::string> pieces;
+  wire::MembershipMessage piece;
+  const auto begin = [&] {
+    piece.Clear();
+    interest_to(interest, *piece.mutable_rumours()->mutable_interest());
+    return piece.mutable_rumours()->mutable_revoked();
+  };
+  wire::Revoked* revoked = begin();
+  if (told.known) trust::set_bytes(revoked->mutable_known(), *told.known);
+  for (const std::string& bytes : told.revocations) {
+    if (piece.ByteSizeLong() > kPieceBytes) {
+      pieces.push_back(piece.SerializeAsString());
+      revoked = begin();
+    }
+    revoked->add_revocations(bytes);
+  }
+  pieces.push_back(piece.SerializeAsString());
+  return pieces;
+}
+
+Result<Heard> from_gossip(std::string_view bytes, Notary& notary) {
   wire::MembershipMessage message;
   if (bytes.size() > limits::kMaxGossipBytes ||
       !message.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return protocol_error("what is no message between members");
   }
-  return read_any(message, notary);
+  BRIGADE_ASSIGN(membership::Message read_message, read_any(message, notary));
+  BRIGADE_ASSIGN(RevokedTold revoked, read(message.rumours().revoked()));
+  return Heard{std::move(read_message), std::move(revoked)};
 }
 
 }  // namespace brigade::daemon

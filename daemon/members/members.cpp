@@ -47,7 +47,8 @@ Notary::Setup to_notary(const Members::Setup& setup) {
   auto key = trust::SigningKey::from_pem(setup.identity.private_key_pem);
   BRIGADE_CHECK(key.has_value(), "an identity without its key");
   return {std::make_shared<const trust::SigningKey>(std::move(*key)),
-          setup.entry.description.origin, setup.entry.invite, setup.entry.swarm.stages};
+          setup.entry.description.origin, setup.entry.invite, setup.entry.swarm.stages,
+          setup.entry.revocations};
 }
 
 }  // namespace
@@ -223,6 +224,7 @@ void Members::on_link_up(const PeerAddress& peer) {
                          core_now() - called->second.since < kTunnelLimit;
   if (!is_called) called_.erase(peer.id);
   handle(membership::LinkUp{peer.id, peer.was_dialled});
+  if (linked_.contains(peer.id)) say_what_is_revoked(peer.id);
   if (trains_with(peer)) training_.on_link_up(peer);
 }
 
@@ -230,18 +232,16 @@ void Members::on_link_down(const PeerAddress& peer, const std::string& reason, b
   linked_.erase(peer.id);
   relayed_.erase(peer.id);
   if (membership_.view().present(peer.id) != nullptr) last_errors_[peer.id] = reason;
+  told_revoked_.erase(peer.id);
   if (trains_with(peer)) training_.on_link_down(peer, reason, was_closed);
   handle(membership::LinkDown{peer.id, was_closed});
 }
 
 void Members::on_gossip(const NodeId& from, const std::string& bytes) {
-  auto message = from_gossip(bytes, notary_);
-  if (message.has_error()) {  // an honest member signs and checks what it says
-    report_(swarm::Misbehaved{from, "it told what is not signed as it should be"});
-    spdlog::info("closed the link with {}: {}", to_short(from), message.error().message);
-    return carry_out(membership::Drop{from, "it told what is not signed as it should be"});
-  }
-  handle(membership::Received{from, std::move(*message)});
+  auto heard = from_gossip(bytes, notary_);
+  if (heard.has_error()) return refuse_gossip(from, heard.error());
+  handle(membership::Received{from, std::move(heard->message)});
+  hear_of_revoked(from, heard->revoked);
 }
 
 // ---- Out of the core ------------------------------------------------------------------------
@@ -258,6 +258,10 @@ void Members::carry_out(const membership::Send& action) {
 }
 
 void Members::carry_out(const membership::Dial& action) {
+  if (notary_.revocation_of(*action.record) != nullptr) {
+    asio::post(core_, [this, node = action.record->id] { handle(membership::DialFailed{node}); });
+    return;
+  }
   const auto& addresses = action.record->addresses;
   const auto failed = failed_dials_.find(action.record->id);
   const std::size_t next = failed == failed_dials_.end() ? 0 : failed->second;
@@ -273,6 +277,7 @@ void Members::carry_out(const membership::Drop& action) {
 void Members::drop(const NodeId& node, const std::string& reason) {
   const auto linked = linked_.find(node);
   relayed_.erase(node);
+  told_revoked_.erase(node);
   transport_->drop(node, reason);
   if (linked == linked_.end()) return;
   const PeerAddress peer = linked->second;
@@ -393,7 +398,9 @@ void Members::knock_again() {
   if (!linked_.empty() || doors.empty() || core_now() - knocked_ < kKnockEvery) return;
   knocked_ = core_now();
   const trust::Contact& door = doors[next_door_++ % doors.size()];
+  if (notary_.revocations().of(door.node) != nullptr) return;
   transport_->dial(door.node, door.address);
+  ask_at(door);
 }
 
 void Members::meet(const NodeId& peer) {
@@ -480,6 +487,7 @@ void Members::keep_book() {
     if (const auto kept = write_book(file, book); kept.has_error())
       spdlog::warn("the members' book can't be kept: {}", kept.error().message);
   });
+  for (const auto& [peer, address] : linked_) say_what_is_revoked(peer);
   book_timer_.expires_after(kBookEvery);
   book_timer_.async_wait([this](const boost::system::error_code& cancelled) {
     if (!cancelled) keep_book();

@@ -6,6 +6,7 @@
 //   gossip only.
 // - It finds what the weights of this node begin with (beginning.hpp), and keeps copies of other
 //   stages (keeper.hpp).
+// - Whom the swarm's owner has revoked it puts out, and tells all others (revoked.cpp).
 // - It answers at the door (door.hpp), asks a member now and then whether this node can be dialled,
 //   and keeps the members' book.
 // Threading: core strand; what blocks runs on one thread of its own and posts back.
@@ -22,6 +23,7 @@
 #include <string>
 #include <vector>
 
+#include <brigade/control/v1/control.pb.h>
 #include "base/time.hpp"
 #include "daemon/discovery/notice_board.hpp"
 #include "daemon/identity.hpp"
@@ -30,6 +32,7 @@
 #include "daemon/members/data_shelf.hpp"
 #include "daemon/members/door.hpp"
 #include "daemon/members/entry.hpp"
+#include "daemon/members/gossip.hpp"
 #include "daemon/members/keeper.hpp"
 #include "daemon/members/mover.hpp"
 #include "daemon/members/neighbours.hpp"
@@ -73,6 +76,7 @@ class Members {
     Identity identity;
     Entry entry;
     std::filesystem::path book;
+    std::filesystem::path revocations;  // kept here
     std::string announce;  // HOST:PORT where others reach this node for sure; empty: find out
     std::uint64_t memory_bytes = 0;
     std::uint64_t now_unix_s = 0;
@@ -106,6 +110,8 @@ class Members {
   /// What its weights wait for; empty: they have begun.
   const std::string& waiting_for() const { return beginning_.waiting_for(); }
   const DataShelf& data() const { return shelf_; }
+  /// From whoever runs this node. Errors as of trust::Revocations::add(); those before it hold.
+  Result<control::v1::RevokeResponse> revoke(const control::v1::RevokeRequest& request);
   /// Says goodbye to everybody; nothing is heard or told any more.
   void leave();
 
@@ -127,6 +133,7 @@ class Members {
   void on_link_up(const PeerAddress& peer);
   void on_link_down(const PeerAddress& peer, const std::string& reason, bool was_closed);
   void on_gossip(const NodeId& from, const std::string& bytes);
+  void refuse_gossip(const NodeId& from, const Error& error);
   void on_question(const Question& question);
   Door::Inside inside();
   BeginningSetup beginning_setup();
@@ -144,6 +151,16 @@ class Members {
   void carry_out(const swarm::membership::Misbehaved& action);
   void carry_out(const swarm::membership::RunsTwice& action);
   bool trains_with(const PeerAddress& peer) const;
+
+  void hear_of_revoked(const NodeId& from, const RevokedTold& told);
+  void on_revoked(const std::vector<std::string>& news, const std::optional<NodeId>& from);
+  void tell_revoked(const NodeId& to, const RevokedTold& told);
+  void say_what_is_revoked(const NodeId& to);
+  void put_out_the_revoked();
+  void put_out(const NodeId& node, const std::string& why);
+  void keep_revocations();
+  void ask_at(const trust::Contact& door);
+
   void drop(const NodeId& node, const std::string& reason);
   void choose_neighbours();
 
@@ -206,6 +223,7 @@ class Members {
   std::map<NodeId, Relayed> relayed_;  // peers that are dialled or linked through another one
   std::map<NodeId, Relayed> called_;   // members that dial this node so
   std::size_t next_relay_ = 0;
+  std::map<NodeId, TimePoint> told_revoked_;    // linked peers, that were told all revocations
   std::map<NodeId, std::size_t> failed_dials_;  // of members; the address after the last is next
   std::map<NodeId, std::string> last_errors_;   // of members
   /// What the log knows of a member: the rest of its news is not for people.

@@ -73,10 +73,14 @@ std::shared_ptr<membership::NodeRecord> from_statement(const trust::NodeRecord& 
 Notary::Notary(Setup setup)
     : setup_(std::move(setup)),
       swarm_(trust::id_of(setup_.origin)),
-      self_(trust::node_id_of(setup_.key->public_key())) {}
+      self_(trust::node_id_of(setup_.key->public_key())),
+      revocations_(setup_.origin) {
+  for (const std::string& bytes : setup_.revocations) static_cast<void>(revocations_.add(bytes));
+}
 
 std::string Notary::bytes_of(const membership::RecordPtr& record) {
-  if (record->proof) return to_string(record->proof);
+  if (record->proof)
+    return revocation_of(*record) == nullptr ? to_string(record->proof) : std::string();
   if (record->id != self_) return {};
   if (record != signed_record_) {
     auto bytes = trust::sign_record(
@@ -101,7 +105,10 @@ Result<membership::RecordPtr> Notary::read_record(std::string_view bytes) {
   if (bytes.size() > limits::kMaxRecordBytes) return bad_input("a node's record that is too long");
   const std::string key(bytes);
   if (const auto known = good_.find(key); known != good_.end()) {
-    if (auto record = known->second.lock()) return record;
+    if (auto record = known->second.record.lock()) {
+      BRIGADE_TRY(check_revoked(record->id, known->second.invite));
+      return record;
+    }
   }
   BRIGADE_ASSIGN(const trust::NodeRecord read, trust::read_record(bytes, swarm_));
   BRIGADE_ASSIGN(const trust::Invite invite, check_invite(read.invite));
@@ -110,10 +117,11 @@ Result<membership::RecordPtr> Notary::read_record(std::string_view bytes) {
   if (const char* fault = membership::fault_of(*record, setup_.stages)) {
     return bad_input(fmt::format("{}: {}", to_short(record->id), fault));
   }
+  BRIGADE_TRY(check_revoked(record->id, invite.id));
   // Who is new with an invite that is used up is nobody, whoever tells of it.
   if (!admitted_with_.contains(record->id)) BRIGADE_TRY(check_uses(invite));
   forget_the_dead();
-  good_.insert_or_assign(key, record);
+  good_.insert_or_assign(key, Good{record, invite.id});
   note_admitted(record->id, invite.id);
   return membership::RecordPtr(record);
 }
@@ -131,6 +139,7 @@ Result<membership::SuspicionPtr> Notary::read_suspicion(std::string_view bytes) 
 
 Result<> Notary::admit(const NodeId& node, std::string_view invite, std::uint64_t now_unix_s) {
   BRIGADE_ASSIGN(const trust::Invite read, check_invite(invite));
+  BRIGADE_TRY(check_revoked(node, read.id));
   return check_terms(node, read, now_unix_s);
 }
 
@@ -172,13 +181,42 @@ Result<> Notary::check_uses(const trust::Invite& invite) const {
 }
 
 void Notary::note_admitted(const NodeId& node, const trust::InviteId& invite) {
-  if (admitted_with_.size() >= kMaxKnown) return;
+  if (admitted_with_.size() >= kMaxKnown || revocations_.of(invite) != nullptr) return;
   if (admitted_with_.try_emplace(node, invite).second) ++uses_[invite];
 }
 
 void Notary::forget_the_dead() {
   if (good_.size() < limits::kMaxMembers) return;
-  std::erase_if(good_, [](const auto& entry) { return entry.second.expired(); });
+  std::erase_if(good_, [](const auto& entry) { return entry.second.record.expired(); });
+}
+
+Result<bool> Notary::revoke(std::string_view bytes) {
+  BRIGADE_ASSIGN(const trust::Revocations::Entry* added, revocations_.add(bytes));
+  if (added == nullptr) return false;
+  // Who comes back with another invite is new with that one. A revoked node stays counted: the use
+  // of its invite is not given back to whoever runs it.
+  if (const auto* invite = std::get_if<trust::InviteId>(&added->revocation.subject))
+    std::erase_if(admitted_with_, [&](const auto& entry) { return entry.second == *invite; });
+  return true;
+}
+
+const trust::Revocations::Entry* Notary::revocation_of(const membership::NodeRecord& record) const {
+  if (revocations_.all().empty()) return nullptr;
+  const auto known = record.proof ? good_.find(to_string(record.proof)) : good_.end();
+  return known == good_.end() ? revocations_.of(record.id)
+                              : revocations_.of(record.id, known->second.invite);
+}
+
+const trust::Revocations::Entry* Notary::revocation_of(const NodeId& node,
+                                                       std::string_view invite) {
+  const auto read = check_invite(invite);
+  return read.has_error() ? revocations_.of(node) : revocations_.of(node, read->id);
+}
+
+Result<> Notary::check_revoked(const NodeId& node, const trust::InviteId& invite) const {
+  const trust::Revocations::Entry* entry = revocations_.of(node, invite);
+  if (entry == nullptr) return {};
+  return make_error(ErrorCode::kLimit, trust::describe(entry->revocation));
 }
 
 }  // namespace brigade::daemon

@@ -29,6 +29,7 @@ class Membership::Impl {
   void on(TimePoint now, const ReachChanged& event);
   void on(TimePoint now, const PaceChanged& event);
   void on(TimePoint now, const PinChanged& event);
+  void on(TimePoint now, const Expelled& event);
 
   /// Before each event: what if this node itself stood still?
   void begin(TimePoint now);
@@ -70,6 +71,7 @@ class Membership::Impl {
   void accuse(TimePoint now, Slot slot, const char* reason);
   void bury(TimePoint now, Slot slot);
   void judge(TimePoint now);
+  void forget(Slot slot, const char* reason);
 
   // This node.
   void renew(TimePoint now, Incarnation above, const char* reason);

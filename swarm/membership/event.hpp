@@ -60,8 +60,12 @@ struct PinChanged {
   NodeId peer;
   bool is_pinned = false;
 };
+/// It may not be a member any more. Whatever else is said of it the driver holds back.
+struct Expelled {
+  NodeId node;
+};
 
 using Event = std::variant<Tick, LinkUp, LinkDown, DialFailed, Received, Learned, DoingChanged,
-                           ReachChanged, PaceChanged, PinChanged>;
+                           ReachChanged, PaceChanged, PinChanged, Expelled>;
 
 }  // namespace brigade::swarm::membership

@@ -255,6 +255,15 @@ void Membership::Impl::on(TimePoint now, const PaceChanged& event) {
   if (!fault_of(changed, shared_.options.stages)) say_if_new(now, std::move(changed), "its pace");
 }
 
+void Membership::Impl::on(TimePoint now, const Expelled& event) {
+  static_cast<void>(now);
+  if (event.node == shared_.options.self) return;
+  shared_.drop(event.node, "it was expelled");
+  shared_.rumours.supersede(prefix_of(event.node), Incarnation(limits::kMaxIncarnation).next());
+  const Slot slot = shared_.view.find(event.node);
+  if (slot != View::kNone) forget(slot, "it was expelled");
+}
+
 void Membership::Impl::say_if_new(TimePoint now, NodeRecord changed, const char* reason) {
   if (!says_same(changed, *shared_.self)) say(now, std::move(changed), reason);
 }
@@ -315,13 +324,15 @@ void Membership::Impl::choose_interest(TimePoint now) {
   for (std::uint32_t group = before.first.value(); group <= before.last.value(); ++group) {
     if (!wanted.has(StageIndex{group})) shared_.view.list(StageIndex{group}, outside);
   }
-  for (const Slot slot : outside) {
-    const NodeId id = shared_.view.at(slot).record->id;
-    suspects_.clear(slot);
-    detector_.settle(id);
-    shared_.view.erase(slot);
-    shared_.actions.push(MemberForgotten{id, "its group is none of this node's"});
-  }
+  for (const Slot slot : outside) forget(slot, "its group is none of this node's");
+}
+
+void Membership::Impl::forget(Slot slot, const char* reason) {
+  const NodeId id = shared_.view.at(slot).record->id;
+  suspects_.clear(slot);
+  detector_.settle(id);
+  shared_.view.erase(slot);
+  shared_.actions.push(MemberForgotten{id, reason});
 }
 
 void Membership::Impl::choose_via(TimePoint now) {

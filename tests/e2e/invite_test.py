@@ -290,10 +290,62 @@ class SecondImplementation(SwarmTest):
         self.assert_one_line(run, 1, "ask for a new one")
 
 
+class Revoke(SwarmTest):
+    def owned(self):
+        pem = (self.create() / "owner.pem").read_bytes()
+        description = dict(statements.read_statement(
+            "swarm description v1", (self.folder / "mine/swarm.signed").read_bytes()))
+        return pem, [(1, description[1]), (2, description[2])]
+
+    def test_another_implementation_understands_what_is_signed(self):
+        _, origin = self.owned()
+        line = self.invite()
+        for words in ([NODE, "--reason", "too slow – sorry"], [line.strip()]):
+            run = self.brigade("swarm", "revoke", *words, "--swarm", "mine", "--json")
+            self.assert_ended(run, 0)
+            self.assertIsNone(json.loads(run.out)["told"])
+            self.assertIn("nobody is told yet", run.err)
+        file = statements.decode((self.folder / "mine/revocations").read_bytes())
+        self.assertEqual([number for number, _ in file], [1, 1])
+        node, invite = (statements.read_statement("revocation v1", one) for _, one in file)
+        self.assertEqual(node[:3], [*origin, (3, bytes.fromhex(NODE))])
+        self.assertEqual(node[4], (6, "too slow – sorry".encode()))
+        self.assertEqual(invite[:3], [*origin, (4, bytes.fromhex(self.show(line)["invite"]))])
+        self.assertIn(f"revoked   node {NODE}, ", self.brigade("swarm", "show", "mine").out)
+
+    def test_what_another_implementation_signs_is_understood(self):
+        pem, origin = self.owned()
+        content = statements.encode([*origin, (3, bytes.fromhex(NODE)), (5, 1_700_000_000)])
+        signed = statements.sign(pem, "revocation v1", content)
+        (self.folder / "mine/revocations").write_bytes(statements.encode([(1, signed)]))
+        said = json.loads(self.brigade("swarm", "show", "mine", "--json").out)
+        self.assertEqual(said["revoked"],
+                         [{"node": NODE, "revoked_unix_s": 1_700_000_000, "reason": ""}])
+        stranger = (self.create("strange") / "owner.pem").read_bytes()
+        forged = statements.sign(stranger, "revocation v1", content)
+        (self.folder / "mine/revocations").write_bytes(statements.encode([(1, forged)]))
+        self.assert_one_line(self.brigade("swarm", "show", "mine"), 1, "mine/revocations",
+                             "has not signed")
+
+    def test_what_makes_no_sense_is_refused_and_nothing_is_signed(self):
+        self.owned()
+        self.create("other")
+        revoke = ("swarm", "revoke", "--swarm", "mine")
+        for who, part in ((NODE[:8], "all 64 digits"), ("somebody", "must be a node's id"),
+                          (NODE[:63], "all 64 digits"), (self.invite()[:50], "cut"),
+                          (self.invite(swarm="other").strip(), "another swarm")):
+            self.assert_one_line(self.brigade(*revoke, NODE, who), 1, part)
+        self.assert_one_line(self.brigade(*revoke, NODE, "--reason", "two\nlines"), 1, "one line")
+        self.assert_one_line(self.brigade(*revoke, NODE, "--reason", "x" * 201), 1, "200")
+        self.assert_one_line(self.brigade(*revoke, NODE, "--socket", "nowhere"), 1, "nowhere")
+        self.assert_one_line(self.brigade(*revoke), 2, "NODE_OR_INVITE")
+        self.assertFalse((self.folder / "mine/revocations").exists())
+
+
 class Help(harness.EndToEndTest):
     def test_help_is_instant_and_has_examples(self):
-        for words in (["swarm"], ["swarm", "create"], ["swarm", "show"], ["invite"],
-                      ["invite", "show"]):
+        for words in (["swarm"], ["swarm", "create"], ["swarm", "show"], ["swarm", "revoke"],
+                      ["invite"], ["invite", "show"]):
             best = min((self.brigade(*words, "--help") for _ in range(5)), key=lambda r: r.seconds)
             self.assert_ended(best, 0)
             self.assertLess(best.seconds, 0.25)

@@ -47,7 +47,7 @@ class Simulate(harness.EndToEndTest):
         run = self.brigade("simulate", "plan.toml", "--picture", "plan.svg")
         self.assert_ended(run, 0)
         self.assertIn("3 laptops <old>", run.out)
-        self.assertIn("none lost or applied twice", run.out)
+        self.assertIn("no micro-batch lost", run.out)
         self.assertIn("5:00  kill 2 laptops", run.out)
         xml.etree.ElementTree.parse(self.folder / "plan.svg")
         run = self.brigade("simulate", "plan.toml", "--json")

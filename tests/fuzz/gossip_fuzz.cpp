@@ -63,10 +63,13 @@ void try_suspicion(Notary& notary, const std::string& bytes) {
 void try_gossip(Notary& notary, const std::string& bytes) {
   const auto message = from_gossip(bytes, notary);
   if (message.has_error()) return fuzz::demand_readable(message.error());
-  for (const std::string& piece : to_gossip(*message, notary)) {
+  for (const std::string& piece : to_gossip(message->message, notary)) {
     FUZZ_DEMAND(piece.size() <= limits::kMaxGossipBytes);
     FUZZ_DEMAND(from_gossip(piece, notary).has_value());
   }
+  for (const std::string& revocation : message->revoked.revocations)
+    if (const auto added = notary.revoke(revocation); added.has_error())
+      fuzz::demand_readable(added.error());
 }
 
 void try_door(const std::string& bytes) {

@@ -152,4 +152,29 @@ TEST_CASE("only with the owner's own key, kept to its owner, can be signed") {
             "is not the key of this swarm's owner"));
 }
 
+TEST_CASE("the owner's own node gets what the owner has revoked, beside what it knows") {
+  const test::TemporaryFolder folder;
+  const auto made = create_swarm(folder / "tiny", kToml, kNow).value();
+  const OwnedSwarm owned = load_owned_swarm(folder / "tiny").value();
+  const auto revocations = [&](std::uint8_t first, std::uint8_t last) {
+    trust::Revocations all(made.origin);
+    for (std::uint8_t i = first; i <= last; ++i) {
+      const trust::Revocation one{made.origin, NodeId{{i}}, kNow, "why"};
+      REQUIRE(all.add(trust::sign_revocation(owned.owner, one).value()).value());
+    }
+    return all;
+  };
+  fs::create_directories(folder / "node");
+  CHECK(load_owned_revocations(folder / "tiny", made.origin).value().all().empty());
+  REQUIRE(hand_over_revocations(folder / "tiny", made.origin, folder / "node").has_value());
+  CHECK(!fs::exists(folder / "node/revocations"));
+  REQUIRE(trust::save_revocations(folder / "tiny/revocations", revocations(1, 3)).has_value());
+  REQUIRE(trust::save_revocations(folder / "node/revocations", revocations(3, 5)).has_value());
+  REQUIRE(hand_over_revocations(folder / "tiny", made.origin, folder / "node").has_value());
+  CHECK(trust::load_revocations(folder / "node/revocations", made.origin).value().digest() ==
+        revocations(1, 5).digest());
+  CHECK(load_owned_revocations(folder / "tiny", made.origin).value().all().size() == 3);
+  CHECK(load_owned_revocations(folder / "tiny/swarm.signed", made.origin).value().all().empty());
+}
+
 }  // namespace brigade::cli

@@ -24,29 +24,36 @@ struct Served {
   std::optional<Duration> stop_deadline;
   int stops = 0;
   std::uint32_t patience_ms = 0;
-  ControlServer server{core,
-                       {.status =
-                            [] {
-                              NodeStatus status;
-                              status.set_stage(3);
-                              status.set_phase("training");
-                              return status;
-                            },
-                        .stop =
-                            [this](std::optional<Duration> deadline) {
-                              stop_deadline = deadline;
-                              ++stops;
-                            },
-                        .drain = [](const ControlServer::Answer& answer) { answer({}); },
-                        .resume =
-                            [](const ControlServer::Answer& answer) {
-                              answer(make_error(ErrorCode::kBadInput, "not drained"));
-                            },
-                        .leave =
-                            [this](const LeaveRequest& wish, const ControlServer::Answer& answer) {
-                              patience_ms = wish.patience_ms();
-                              answer({});
-                            }}};
+  ControlServer server{
+      core,
+      {.status =
+           [] {
+             NodeStatus status;
+             status.set_stage(3);
+             status.set_phase("training");
+             return status;
+           },
+       .stop =
+           [this](std::optional<Duration> deadline) {
+             stop_deadline = deadline;
+             ++stops;
+           },
+       .drain = [](const ControlServer::Answer& answer) { answer({}); },
+       .resume =
+           [](const ControlServer::Answer& answer) {
+             answer(make_error(ErrorCode::kBadInput, "not drained"));
+           },
+       .leave =
+           [this](const LeaveRequest& wish, const ControlServer::Answer& answer) {
+             patience_ms = wish.patience_ms();
+             answer({});
+           },
+       .revoke = [](const RevokeRequest& request) -> Result<RevokeResponse> {
+         if (request.revocations().empty()) return make_error(ErrorCode::kBadInput, "none of ours");
+         RevokeResponse response;
+         response.set_added(static_cast<std::uint32_t>(request.revocations_size()));
+         return response;
+       }}};
   std::thread strand;
 
   Served() {
@@ -82,6 +89,20 @@ TEST_CASE("the control socket is its owner's alone and answers with the status")
   REQUIRE(served.client()->GetStatus(&context, {}, &status).ok());
   CHECK(status.stage() == 3);
   CHECK(status.phase() == "training");
+}
+
+TEST_CASE("revocations are handed over, and what is wrong with them is told") {
+  Served served;
+  RevokeRequest request;
+  RevokeResponse response;
+  grpc::ClientContext refused;
+  const auto status = served.client()->Revoke(&refused, request, &response);
+  CHECK(status.error_code() == grpc::StatusCode::FAILED_PRECONDITION);
+  CHECK(status.error_message() == "none of ours");
+  request.add_revocations("one");
+  grpc::ClientContext context;
+  REQUIRE(served.client()->Revoke(&context, request, &response).ok());
+  CHECK(response.added() == 1);
 }
 
 TEST_CASE("a watcher gets a status at once, every event in order, and an end with the daemon") {

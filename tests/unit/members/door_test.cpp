@@ -69,6 +69,21 @@ TEST_CASE("without a sound invite the door stays shut") {
   CHECK(test.knock(node(1), {0, 0, 0}, kNow + 1).has_error());
 }
 
+TEST_CASE("who is revoked is shown the revocation at the door, and nothing else") {
+  Knocks test;
+  const std::string of_node = test.swarm.revocation(node(1));
+  REQUIRE(test.notary.revoke(of_node).value());
+  const auto shown = test.knock(node(1), {0, 0, 0}).value();
+  CHECK(shown.revocation == of_node);
+  CHECK(shown.description.empty());
+  CHECK(shown.records.empty());
+  CHECK(test.knock(node(2), {0, 0, 0}).value().revocation.empty());
+  const std::string of_invite =
+      test.swarm.revocation(trust::read_invite_statement(test.invite).value().id);
+  REQUIRE(test.notary.revoke(of_invite).value());
+  CHECK(test.knock(node(2), {0, 0, 0}).value().revocation == of_invite);
+}
+
 TEST_CASE("questions and answers of reach come as they went") {
   CHECK(read_reach_question(reach_question(7070)).value() == 7070);
   CHECK(read_reach_question(reach_question(0)).has_error());

@@ -16,7 +16,7 @@ Kind told(const OwnedSwarm& swarm, const Kind& message, Notary& speaker) {
   REQUIRE(pieces.size() == 1);
   CHECK(pieces.front().size() <= limits::kMaxGossipBytes);
   Notary listener = swarm.notary();
-  return std::get<Kind>(from_gossip(pieces.front(), listener).value());
+  return std::get<Kind>(from_gossip(pieces.front(), listener).value().message);
 }
 
 TEST_CASE("a greeting carries the record, the interest and the figures") {
@@ -74,12 +74,58 @@ TEST_CASE("a list of records too long for one message comes in several") {
   std::size_t wants = 0;
   for (const std::string& piece : pieces) {
     CHECK(piece.size() <= limits::kMaxGossipBytes);
-    const auto read = std::get<membership::SyncRecords>(from_gossip(piece, listener).value());
+    const auto read =
+        std::get<membership::SyncRecords>(from_gossip(piece, listener).value().message);
     records += read.records.size();
     wants += read.wants.size();
   }
   CHECK(records == limits::kMaxSyncRecords);
   CHECK(wants == 3);
+}
+
+TEST_CASE("what a member knows of revocations comes as it went, in as many pieces as it takes") {
+  const OwnedSwarm swarm;
+  const membership::Interest interest{StageIndex(1), StageIndex(2)};
+  RevokedTold told{{}, trust::Sha256{1, 2, 3}};
+  for (std::size_t i = 0; i < 300; ++i)
+    told.revocations.emplace_back(limits::kMaxRevocationBytes, static_cast<char>(i));
+  const auto pieces = to_gossip(told, interest);
+  CHECK(pieces.size() == 3);
+  Notary listener = swarm.notary();
+  RevokedTold heard;
+  for (const std::string& piece : pieces) {
+    CHECK(piece.size() <= limits::kMaxGossipBytes);
+    const Heard one = from_gossip(piece, listener).value();
+    // To those of older versions these are rumours without any.
+    CHECK(std::get<membership::Gossip>(one.message).interest == interest);
+    CHECK(std::get<membership::Gossip>(one.message).rumours.empty());
+    if (one.revoked.known) heard.known = one.revoked.known;
+    heard.revocations.insert(heard.revocations.end(), one.revoked.revocations.begin(),
+                             one.revoked.revocations.end());
+  }
+  CHECK(heard.known == told.known);
+  CHECK(heard.revocations == told.revocations);
+}
+
+TEST_CASE("a message that names one who is revoked is taken without it") {
+  const OwnedSwarm swarm;
+  Notary speaker = swarm.notary();
+  Notary out = swarm.notary();
+  Notary listener = swarm.notary();
+  const auto record = speaker.read_record(out.bytes_of(record_of(out, 2))).value();
+  membership::SyncRecords message;
+  message.records = {record, record_of(speaker)};
+  membership::Hello hello{record_of(speaker), {StageIndex(0), StageIndex(2)}, {}};
+  hello.summaries = {{StageIndex(2), 5, 4, 120, std::chrono::seconds{3}, record}};
+  const std::string said = to_gossip(message, speaker).front();
+  const std::string greeted = to_gossip(hello, speaker).front();
+  REQUIRE(listener.revoke(swarm.revocation(out.self())).value());
+  const auto heard = std::get<membership::SyncRecords>(from_gossip(said, listener).value().message);
+  REQUIRE(heard.records.size() == 1);
+  CHECK(heard.records[0]->id == speaker.self());
+  const auto greeting = std::get<membership::Hello>(from_gossip(greeted, listener).value().message);
+  REQUIRE(greeting.summaries.size() == 1);
+  CHECK(greeting.summaries[0].contact == nullptr);
 }
 
 TEST_CASE("a message with anything wrong in it is refused whole") {

@@ -109,6 +109,83 @@ TEST_CASE("a peer that shows another's record is not let in") {
   CHECK(door.admit_record(thief.self(), "", kNow).has_error());
 }
 
+TEST_CASE("a node that is revoked is no member any more, and is told of no more") {
+  const OwnedSwarm swarm;
+  Notary door = swarm.notary();
+  Notary member = swarm.notary();
+  const std::string record = member.bytes_of(record_of(member));
+  const auto known = door.read_record(record).value();
+  CHECK(door.bytes_of(known) == record);
+  CHECK(door.revoke(swarm.revocation(member.self(), "sends nonsense")).value());
+  CHECK_FALSE(door.revoke(swarm.revocation(member.self())).value());
+  CHECK(door.read_record(record).error().code == ErrorCode::kLimit);  // though it was good once
+  CHECK(door.bytes_of(known).empty());
+  CHECK(door.revocation_of(*known)->revocation.reason == "sends nonsense");
+  const auto refused = door.admit_record(member.self(), record, kNow);
+  REQUIRE(refused.has_error());
+  CHECK(refused.error().message.find("revoked node " + to_short(member.self()) +
+                                     ": sends nonsense") != std::string::npos);
+  CHECK(door.own_revocation() == nullptr);
+  CHECK(member.revoke(swarm.revocation(member.self())).value());
+  CHECK(member.own_revocation() != nullptr);
+}
+
+TEST_CASE("an invite that is revoked lets nobody in, and who came with it is out") {
+  const OwnedSwarm swarm;
+  const std::string invite = swarm.invite(1);
+  const trust::InviteId id = trust::read_invite_statement(invite).value().id;
+  Notary door = swarm.notary();
+  Notary member = swarm.notary(invite);
+  const std::string record = member.bytes_of(record_of(member));
+  const auto known = door.admit_record(member.self(), record, kNow).value();
+  CHECK(door.revoke(swarm.revocation(id)).value());
+  CHECK(door.read_record(record).has_error());
+  CHECK(door.bytes_of(known).empty());
+  CHECK(door.revocation_of(*known) != nullptr);
+  CHECK(door.admit(swarm.notary().self(), invite, kNow).error().code == ErrorCode::kLimit);
+  CHECK(member.revoke(swarm.revocation(id)).value());
+  CHECK(member.own_revocation() != nullptr);
+  CHECK(door.own_revocation() == nullptr);
+}
+
+TEST_CASE("who came with a revoked invite comes back with another one on its terms") {
+  const OwnedSwarm swarm;
+  const std::string revoked = swarm.invite();
+  const std::string ended = swarm.invite(0, kNow);
+  Notary door = swarm.notary();
+  Notary member = swarm.notary(revoked);
+  const NodeId id = member.self();
+  REQUIRE(door.admit_record(id, member.bytes_of(record_of(member)), kNow).has_value());
+  const auto admitted = door.admitted();
+  CHECK(door.admit(id, ended, kNow).has_value());  // a member may come back with any
+  REQUIRE(door.revoke(swarm.revocation(trust::read_invite_statement(revoked).value().id)).value());
+  CHECK(door.admit(id, ended, kNow).has_error());
+  for (const auto& [node, with] : admitted) door.note_admitted(node, with);  // from the disk
+  CHECK(door.admit(id, ended, kNow).has_error());
+  CHECK(door.admit(id, swarm.invite(), kNow).has_value());
+}
+
+TEST_CASE("the use of an invite is not given back with the node that is revoked") {
+  const OwnedSwarm swarm;
+  const std::string invite = swarm.invite(1);
+  Notary door = swarm.notary();
+  Notary member = swarm.notary(invite);
+  Notary again = swarm.notary(invite);  // the same person, another key
+  REQUIRE(door.admit_record(member.self(), member.bytes_of(record_of(member)), kNow).has_value());
+  REQUIRE(door.revoke(swarm.revocation(member.self())).value());
+  CHECK(door.admit(again.self(), invite, kNow).error().message.find("used up") !=
+        std::string::npos);
+}
+
+TEST_CASE("nobody but the owner revokes at a member") {
+  const OwnedSwarm swarm;
+  const OwnedSwarm elsewhere;
+  Notary notary = swarm.notary();
+  CHECK(notary.revoke(elsewhere.revocation(notary.self())).error().code == ErrorCode::kCorrupt);
+  CHECK(notary.revoke("nonsense").error().code == ErrorCode::kCorrupt);
+  CHECK(notary.own_revocation() == nullptr);
+}
+
 TEST_CASE("a suspicion is its observer's word") {
   const OwnedSwarm swarm;
   Notary observer = swarm.notary();

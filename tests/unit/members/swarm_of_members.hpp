@@ -32,6 +32,11 @@ struct OwnedSwarm {
     return trust::statement_of(trust::sign_invite(owner, made).value()).value();
   }
 
+  /// Signed.
+  std::string revocation(const trust::Revoked& subject, const std::string& reason = "") const {
+    return trust::sign_revocation(owner, {origin, subject, kNow, reason}).value();
+  }
+
   Notary notary(std::string invited_with) const {
     return Notary({std::make_shared<const trust::SigningKey>(trust::SigningKey::make().value()),
                    origin, std::move(invited_with), stages});

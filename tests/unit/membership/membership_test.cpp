@@ -47,6 +47,31 @@ TEST_CASE("a crashed peer is doubted, suspected, then dead, and others hear of t
   CHECK(std::string(rig.standing(1)) == "dead");
 }
 
+TEST_CASE("one that is expelled is forgotten at once, whatever it was, and told of to nobody") {
+  Rig rig;
+  rig.link(1);
+  rig.link(2);
+  rig.rumour(1, share(serving(3, 1, 7)));  // its news waits to be told
+  rig.rumour(1, share(serving(4, 1, 7)));
+  rig.forget();
+  rig.handle(Expelled{node(3)});
+  rig.handle(Expelled{node(2)});
+  rig.handle(Expelled{node(9)});      // nobody knows it
+  rig.handle(Expelled{node(kSelf)});  // that is the driver's to end
+  CHECK(std::string(rig.standing(3)) == "unknown");
+  CHECK(std::string(rig.standing(2)) == "unknown");
+  CHECK(rig.status().present == 3);
+  CHECK(rig.status().links == 1);
+  REQUIRE(rig.all_of<Drop>().size() == 1);
+  CHECK(rig.all_of<Drop>()[0].peer == node(2));
+  CHECK(rig.all_of<MemberForgotten>().size() == 2);
+  rig.forget();
+  rig.link(5);
+  rig.pass(seconds{30}, {1, 5});
+  for (const RecordPtr& told : rig.told<RecordPtr>(5)) CHECK(told->id != node(3));
+  for (const Dial& dial : rig.all_of<Dial>()) CHECK(dial.record->id != node(3));
+}
+
 TEST_CASE("one sign of life through another peer ends the doubt") {
   Rig rig;
   rig.link(1);

@@ -4,6 +4,7 @@
 
 #include "tests/catch.hpp"
 #include "trust/invite.hpp"
+#include "trust/revocation.hpp"
 #include "trust/swarm_description.hpp"
 
 namespace brigade::trust {
@@ -20,6 +21,12 @@ constexpr const char* kDescription =
     "08090a0b0c0d0e0f18012080a4a7da062a0e6e616d65203d202274696e79220a1240cb40cf4b700bca329c99e1b6"
     "d0bade5e45a6c62debdcd22e0c59d08a3c6f0a5efb89eb354e2d11058080844c23015290c7728f8f8632383c3d42"
     "583eb49cda05";
+
+constexpr const char* kRevocation =
+    "0a6c0a203d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c12100001020304050607"
+    "08090a0b0c0d0e0f1a20202122232425262728292a2b2c2d2e2f303132333435363738393a3b3c3d3e3f2880a4a7"
+    "da06320e73656e6473206e6f6e73656e73651240592a292f6d15d8b3fba414ca42075fe540be250f71b987efd941"
+    "a135cc383f8f5b1b42bff5d13f14ff84ac3e7c78146239e685c91e910a1130a42da5602f8f0a";
 
 /// RFC 8032, section 7.1, TEST 2.
 SigningKey example_owner() {
@@ -75,6 +82,15 @@ TEST_CASE("the example's description has the bytes that the protocol says") {
   const std::string bytes = from_hex_text(kDescription);
   CHECK(sign_description(example_owner(), description).value() == bytes);
   CHECK(read_description(bytes).value() == description);
+}
+
+TEST_CASE("the example's revocation has the bytes that the protocol says") {
+  NodeId node;
+  std::iota(node.bytes.begin(), node.bytes.end(), std::uint8_t{32});
+  const Revocation revocation{example_origin(), node, 1'800'000'000, "sends nonsense"};
+  const std::string bytes = from_hex_text(kRevocation);
+  CHECK(sign_revocation(example_owner(), revocation).value() == bytes);
+  CHECK(read_revocation(bytes, example_origin()).value() == revocation);
 }
 
 }  // namespace brigade::trust
