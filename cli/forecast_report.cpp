@@ -78,12 +78,12 @@ std::string outcome_line(const Simulated& simulated, std::size_t index) {
   if (outcome.machines.empty()) return fmt::format("{}: nobody is there", as_clock(at_s));
   std::string line = fmt::format("{}  {}: {} of the power left", as_clock(at_s),
                                  event_name(simulated, index), percent(outcome.possible));
-  if (!outcome.recovered_s) {
-    line += ", never nine tenths of it used again";
-  } else if (*outcome.recovered_s == 0) {
-    line += ", nine tenths of it used throughout";
-  } else {
-    line += fmt::format(", nine tenths of it used again after {:.0f} s", *outcome.recovered_s);
+  if (outcome.before > 0 && !outcome.recovered_s) {
+    line += ", not used as before within the time";
+  } else if (outcome.recovered_s && *outcome.recovered_s > 0) {
+    line += fmt::format(", used as before after {:.0f} s", *outcome.recovered_s);
+  } else if (outcome.recovered_s) {
+    line += ", used as before throughout";
   }
   return line + fmt::format("; stood still {:.0f} s", outcome.stood_still_s);
 }
@@ -132,8 +132,7 @@ std::vector<std::string> forecast_lines(const Simulated& simulated, std::size_t 
       percent(forecast.possible > 0 ? forecast.rate / forecast.possible : 0)));
   lines.push_back(fmt::format("slowest   stage {}; {}", forecast.slowest, advice(simulated)));
   lines.push_back(fmt::format(
-      "deaths    {}; {} updates died with machines; no micro-batch lost, {} written off (applied "
-      "twice, perhaps)",
+      "deaths    {}; {} micro-batches applied by who died, {} written off (applied twice, perhaps)",
       with_commas(forecast.deaths), with_commas(forecast.died), with_commas(forecast.written_off)));
   for (std::size_t i = 0; i < forecast.events.size(); ++i)
     lines.push_back(outcome_line(simulated, i));
@@ -151,8 +150,14 @@ Json forecast_json(const Simulated& simulated) {
   json["possible_per_s"] = forecast.possible;
   json["slowest_stage"] = forecast.slowest;
   json["deaths"] = forecast.deaths;
-  json["died_updates"] = forecast.died;
+  json["applied_by_dead"] = forecast.died;
   json["written_off"] = forecast.written_off;
+  json["machines"] = Json::array();
+  for (std::uint32_t i = 0; i < simulated.plan.machines.size(); ++i) {
+    json["machines"].push_back(
+        {{"name", simulated.config.machines[simulated.plan.machines[i].kind].name},
+         {"stage", forecast.stage_of[i]}});
+  }
   json["stages"] = Json::array();
   for (const auto& stage : forecast.stages) {
     json["stages"].push_back({{"machines", stage.machines},
@@ -173,8 +178,11 @@ Json forecast_json(const Simulated& simulated) {
          {"stood_still_s", outcome.stood_still_s}});
   }
   json["moments"] = Json::array();
-  for (const auto& moment : forecast.moments)
-    json["moments"].push_back({moment.at_s, moment.rate, moment.possible});
+  for (const auto& moment : forecast.moments) {
+    json["moments"].push_back({{"at_s", moment.at_s},
+                               {"microbatches_per_s", moment.rate},
+                               {"possible_per_s", moment.possible}});
+  }
   return json;
 }
 

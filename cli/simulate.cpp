@@ -64,7 +64,7 @@ Result<> take_from_swarm(config::PlanConfig& config) {
     return make_error(ErrorCode::kBadInput,
                       fmt::format("{}: at most {} stages can be simulated", config.swarm.string(),
                                   config::kMaxPlanStages));
-  return {};
+  return config::check(config);  // machines name stages
 }
 
 /// Evenly between the two; the second may be left out.

@@ -62,7 +62,7 @@ Result<OwnNode> find_own_node(const RevokeFlags& flags, const OwnedSwarm& swarm)
 Result<> check_is_not_own(const trust::Revoked& subject, const OwnNode& own) {
   const auto refused = [](const char* what) {
     return make_error(ErrorCode::kBadInput,
-                      fmt::format("{}: to have it leave the swarm, stop it", what));
+                      fmt::format("{}: to have it leave the swarm, brigade leave", what));
   };
   if (const auto* node = std::get_if<NodeId>(&subject)) {
     const auto key = trust::load_key({own.folder / "identity.pem", "identity", ""});
@@ -157,10 +157,11 @@ Exit revoke(const RevokeFlags& flags) {
   print_notes(*subjects, *own);
   if (handed) return Exit::kDone;
   if (handed.error().code == ErrorCode::kBadInput) return fail(Exit::kFailed, handed.error());
-  fmt::print(stderr,
-             "note: nobody is told yet, since no node of this swarm runs here: the next brigade "
-             "join {} does it\n",
-             flags.swarm);
+  fmt::print(
+      stderr,
+      "note: nobody is told yet, since no node of this swarm answers here ({}): once one does, "
+      "run this again, or brigade join {}\n",
+      handed.error().message, flags.swarm);
   return Exit::kDone;
 }
 

@@ -24,6 +24,10 @@ constexpr double kMostMs = 10'000;
 constexpr double kMostMbit = 100'000;
 constexpr double kMostMb = 1'000'000;
 constexpr double kMostSeconds = 60.0 * kMaxPlanMinutes;
+constexpr double kLeastPerMinute = 0.001;
+constexpr double kLeastHours = 0.01;
+constexpr double kLeastMbit = 0.01;
+constexpr double kMostDeaths = 100'000;
 constexpr Text kName{limits::kMaxNameBytes, "a name"};
 
 const std::array kPlanOptions{
@@ -33,7 +37,7 @@ const std::array kPlanOptions{
     OptionOf<PlanConfig>{{"stages", "", Whole{0, kMaxPlanStages, "from swarm"},
                           "parts that the model is split into"},
                          [](PlanConfig& c) { return Field(&c.stages); }},
-    OptionOf<PlanConfig>{{"minutes", "", Number{0, kMaxPlanMinutes, false}, "of simulated time"},
+    OptionOf<PlanConfig>{{"minutes", "", Number{1, kMaxPlanMinutes}, "of simulated time"},
                          [](PlanConfig& c) { return Field(&c.minutes); }},
     OptionOf<PlanConfig>{{"seed", "", Whole{0, limits::kMaxSeed}, "of everything that is drawn"},
                          [](PlanConfig& c) { return Field(&c.seed); }},
@@ -62,7 +66,7 @@ const std::array kMachinesOptions{
     OptionOf<PlanMachines>{
         {"stage", "", WordOrNumber{kAuto, {0, kMaxPlanStages - 1}}, "which part they host"},
         [](PlanMachines& c) { return Field(&c.stage); }},
-    OptionOf<PlanMachines>{{"per_minute", "", Number{0, kMostPerMinute, false},
+    OptionOf<PlanMachines>{{"per_minute", "", Number{0, kMostPerMinute, true, "unset"},
                             "micro-batches that one computes at one stage"},
                            [](PlanMachines& c) { return Field(&c.per_minute); }},
     OptionOf<PlanMachines>{{"per_minute_most", "", Number{0, kMostPerMinute, true, "the same"},
@@ -116,41 +120,65 @@ Error bad(std::string message) {
   return make_error(ErrorCode::kBadInput, std::move(message));
 }
 
+/// `…_most` is left out, or not below what it is the most of.
+Result<> check_range(std::size_t kind, std::string_view key, double least, double most) {
+  if (most == 0 || most >= least) return {};
+  return bad(fmt::format("machines[{}].{}_most is {}, below {}, which is {}", kind, key, most, key,
+                         least));
+}
+
+Result<> check_kind(const PlanConfig& plan, std::size_t i) {
+  const PlanMachines& one = plan.machines[i];
+  const auto stage = one.stage == "auto" ? std::optional<std::uint32_t>(0) : stage_of(one);
+  if (!stage || (plan.stages > 0 && *stage >= plan.stages))
+    return bad(
+        fmt::format("machines[{}].stage is {}: give \"auto\", or a number from 0", i, one.stage) +
+        (plan.stages > 0 ? fmt::format(" to {}", plan.stages - 1) : std::string()));
+  if (one.per_minute < kLeastPerMinute)
+    return bad(fmt::format("machines[{}].per_minute is missing: micro-batches a minute, from {}", i,
+                           kLeastPerMinute));
+  if (one.dies_every_h > 0 && one.dies_every_h < kLeastHours)
+    return bad(
+        fmt::format("machines[{}].dies_every_h must be \"never\" or at least {}", i, kLeastHours));
+  if (one.mbit_per_s > 0 && one.mbit_per_s < kLeastMbit)
+    return bad(
+        fmt::format("machines[{}].mbit_per_s must be \"no bound\" or at least {}", i, kLeastMbit));
+  if (one.mbit_per_s == 0 && one.mbit_per_s_most > 0)
+    return bad(fmt::format("machines[{}].mbit_per_s_most is beyond mbit_per_s = \"no bound\"", i));
+  BRIGADE_TRY(check_range(i, "per_minute", one.per_minute, one.per_minute_most));
+  BRIGADE_TRY(check_range(i, "round_trip_ms", one.round_trip_ms, one.round_trip_ms_most));
+  return check_range(i, "mbit_per_s", one.mbit_per_s, one.mbit_per_s_most);
+}
+
 Result<> check_machines(const PlanConfig& plan) {
   if (plan.machines.empty()) return bad("machines are missing: describe some in [[machines]]");
   std::uint64_t count = 0;
+  double deaths = 0;
   for (std::size_t i = 0; i < plan.machines.size(); ++i) {
+    BRIGADE_TRY(check_kind(plan, i));
     const PlanMachines& one = plan.machines[i];
     count += one.count;
-    if (one.per_minute <= 0)
-      return bad(fmt::format("machines[{}].per_minute is missing: micro-batches a minute", i));
-    const auto stage = one.stage == "auto" ? std::optional<std::uint32_t>(0) : stage_of(one);
-    const bool is_there = stage && (plan.stages == 0 || *stage < plan.stages);
-    if (!is_there)
-      return bad(
-          fmt::format("machines[{}].stage is {}: give \"auto\", or a number from 0", i, one.stage) +
-          (plan.stages > 0 ? fmt::format(" to {}", plan.stages - 1) : std::string()));
+    if (one.dies_every_h > 0) deaths += one.count * plan.minutes / 60 / one.dies_every_h;
   }
   if (count > kMaxPlanMachines)
     return bad(
         fmt::format("machines are {}, at most {} can be simulated", count, kMaxPlanMachines));
+  if (deaths > kMostDeaths)
+    return bad(fmt::format("machines would die some {:.0f} times, at most {:.0f} can be simulated",
+                           deaths, kMostDeaths));
   return {};
 }
 
-Result<> check(const PlanConfig& plan) {
-  if (plan.stages == 0 && plan.swarm.empty())
-    return bad("stages is missing: give a number, or swarm = \"swarm.toml\"");
-  BRIGADE_TRY(check_machines(plan));
-  for (std::size_t i = 0; i < plan.events.size(); ++i) {
-    const std::string& name = plan.events[i].machines;
-    const bool is_known =
-        name.empty() ||
-        std::ranges::find(plan.machines, name, &PlanMachines::name) != plan.machines.end();
-    if (!is_known)
-      return bad(
-          fmt::format("events[{}].machines names \"{}\", which no [[machines]] has", i, name));
-  }
-  return {};
+Result<> check_event(const PlanConfig& plan, std::size_t i) {
+  const PlanEvent& event = plan.events[i];
+  if (event.at_s >= 60 * plan.minutes)
+    return bad(
+        fmt::format("events[{}].at_s is after the end, which is at {} s", i, 60 * plan.minutes));
+  if (event.machines.empty()) return {};
+  const auto named = std::ranges::count(plan.machines, event.machines, &PlanMachines::name);
+  if (named == 1) return {};
+  return bad(fmt::format("events[{}].machines names \"{}\", which {} [[machines]]", i,
+                         event.machines, named == 0 ? "are no" : "are several"));
 }
 
 }  // namespace
@@ -174,6 +202,14 @@ std::optional<std::uint32_t> stage_of(const PlanMachines& machines) {
   const auto stage = static_cast<std::uint32_t>(number);
   const bool is_stage = error == std::errc{} && end == last && number == stage;
   return is_stage ? std::optional(stage) : std::nullopt;
+}
+
+Result<> check(const PlanConfig& plan) {
+  if (plan.stages == 0 && plan.swarm.empty())
+    return bad("stages is missing: give a number, or swarm = \"swarm.toml\"");
+  BRIGADE_TRY(check_machines(plan));
+  for (std::size_t i = 0; i < plan.events.size(); ++i) BRIGADE_TRY(check_event(plan, i));
+  return {};
 }
 
 Result<PlanConfig> parse_plan(const std::string& text, const std::string& origin) {

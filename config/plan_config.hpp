@@ -65,6 +65,8 @@ struct PlanConfig {
 /// None: auto.
 std::optional<std::uint32_t> stage_of(const PlanMachines& machines);
 
+/// What single settings do not tell. Errors start with the key.
+Result<> check(const PlanConfig& plan);
 /// Parses and checks. Errors have the place in the file.
 Result<PlanConfig> parse_plan(const std::string& text, const std::string& origin);
 /// The same, with `swarm` resolved against the file's folder.

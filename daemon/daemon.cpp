@@ -288,23 +288,25 @@ KeeperSetup Daemon::keeper_setup(const StageLibrary& library) const {
 void Daemon::make_members(const StageLibrary& library) {
   members_.emplace(
       core_,
-      Members::Setup{.identity = identity_,
-                     .entry = *options_.entry,
-                     .book = book_file(options_.node),
-                     .revocations = revocations_file(options_.node),
-                     .announce = options_.node.announce,
-                     .memory_bytes = available_memory_bytes().value_or(0),
-                     .now_unix_s = now_unix_s(),
-                     .beginning = beginning_setup(),
-                     .keeper = keeper_setup(library),
-                     .data = data_setup(),
-                     .may_move = options_.may_move,
-                     .is_drained = is_drained_,
-                     .move_to =
-                         [this](const Mover::Move& move) {
-                           asio::post(core_, [this, move] { move_to(move); });
-                         },
-                     .outside = make_outside(options_.node, options_.entry->description.origin)},
+      Members::Setup{
+          .identity = identity_,
+          .entry = *options_.entry,
+          .book = book_file(options_.node),
+          .revocations = revocations_file(options_.node),
+          .announce = options_.node.announce,
+          .memory_bytes = available_memory_bytes().value_or(0),
+          .now_unix_s = now_unix_s(),
+          .beginning = beginning_setup(),
+          .keeper = keeper_setup(library),
+          .data = data_setup(),
+          .may_move = options_.may_move,
+          .is_drained = is_drained_,
+          .move_to =
+              [this](const Mover::Move& move) {
+                asio::post(core_, [this, move] { move_to(move); });
+              },
+          .count_replicas = [this](std::uint32_t replicas) { driver_->count_replicas(replicas); },
+          .outside = make_outside(options_.node, options_.entry->description.origin)},
       [this](const Report& report) { on_report(report); });
 }
 

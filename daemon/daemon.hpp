@@ -157,14 +157,16 @@ class Daemon {
 
   bool is_told_to_stop_ = false;
   bool is_leaving_ = false;
-  bool is_drained_ = false;  // by its owner, in the next start too
-  struct Farewell {          // its owner has it leave for good
+  bool is_wish_underway_ = false;  // being written down
+  bool is_drained_ = false;        // by its owner, in the next start too
+  struct Farewell {                // its owner has it leave for good
     Duration patience{};
     std::uint64_t handed_back = 0;    // before
     std::vector<NodeId> successors;   // the same
     std::optional<TimePoint> end{};   // of waiting for an heir
     std::uint64_t position = 0;       // of its newest checkpoint
     std::vector<std::string> said{};  // to its owner
+    bool is_ending = false;           // nothing is waited for any more
     bool is_said = false;             // goodbye
   };
   std::optional<Farewell> farewell_;

@@ -52,6 +52,7 @@ class Driver {
   void request_stop(TimePoint deadline);
   /// Replicas: what the weights begin with; position 0: the seeded initialisation.
   void start_from(const swarm::CheckpointId& checkpoint) { handle(swarm::StartFrom{checkpoint}); }
+  void count_replicas(std::uint32_t replicas) { handle(swarm::ReplicasCounted{replicas}); }
   /// A file that another node of this stage wrote, complete and unchecked. Checked on the pool; a
   /// sound one is this node's from then on.
   void take_in_checkpoint(const swarm::CheckpointId& expected, const std::filesystem::path& file,

@@ -2,9 +2,7 @@
 // rests between drain and resume.
 //
 //   drain    the core finishes what it holds and stores its weights, as for a stop; the daemon
-//   stays
-//            a member that gives copies, relays and answers. A file in the state folder keeps it
-//            so.
+//            stays a member that gives copies, relays and answers, over restarts too.
 //   resume   the daemon is made anew in this process, as after a move: it begins as one that joins.
 //   leave    drains, waits until somebody else has this node's last checkpoint, says goodbye.
 #include <algorithm>
@@ -73,6 +71,7 @@ void Daemon::await_end(Duration deadline) {
 }
 
 void Daemon::leave_when_done() {
+  if (is_leaving_) return;
   if (driver_->status().phase != swarm::Phase::kOver || driver_->pending_stores() > 0) return;
   if (is_told_to_stop_ || moves_to_) return leave();
   if (farewell_) return hand_over();
@@ -132,6 +131,8 @@ Result<> Daemon::may_rest() const {
                       "goes on from its newest checkpoint");
   if (is_told_to_stop_ || is_leaving_ || farewell_)
     return make_error(ErrorCode::kUnavailable, "this node is on its way out already");
+  if (is_wish_underway_)
+    return make_error(ErrorCode::kUnavailable, "another wish is being written down: ask again");
   if (moves_to_)
     return make_error(ErrorCode::kUnavailable,
                       fmt::format("this node is on its way to stage {}: ask again when it is there",
@@ -157,9 +158,11 @@ void Daemon::resume(const Answer& answer) {
 
 /// First on the disk, so that what was answered holds for the next start.
 void Daemon::keep_wish(bool is_drained, const Answer& answer, std::function<void()> then) {
+  is_wish_underway_ = true;
   asio::post(pool_, [this, is_drained, answer, then = std::move(then)] {
     const auto kept = state_.note_drained(is_drained);
     asio::post(core_, [this, is_drained, answer, kept, then] {
+      is_wish_underway_ = false;
       answer(kept);
       if (kept.has_error() || may_rest().has_error()) return;
       is_drained_ = is_drained;
@@ -201,7 +204,7 @@ void Daemon::leave_for_good(const control::v1::LeaveRequest& wish, const Answer&
 
 /// It holds nothing, and its last checkpoint is on its disk: others are to have what it has.
 void Daemon::hand_over() {
-  if (farewell_->end) return;
+  if (farewell_->end || farewell_->is_ending) return;
   farewell_->end = core_now() + farewell_->patience;
   members_->rest(Doing::kDrained);
   const std::uint64_t given = driver_->status().handed_back - farewell_->handed_back;
@@ -226,7 +229,7 @@ void Daemon::find_heir() {
     return say_goodbye(
         fmt::format("stage {} goes on at node {}", slice_.stage, names_of(farewell_->successors)));
   members_->find_copies([this](const std::vector<Offered>& found) {
-    if (!farewell_) return;
+    if (!farewell_ || farewell_->is_ending) return;
     std::vector<NodeId> heirs;
     for (const Offered& one : found)
       if (one.checkpoint.position >= farewell_->position) heirs.push_back(one.donor.node);
@@ -251,15 +254,19 @@ void Daemon::find_heir() {
 
 void Daemon::say_goodbye(const std::string& last_words) {
   say(last_words);
-  const auto members = members_->list();
-  say(fmt::format("says goodbye to {} members", members.size() - 1));
-  farewell_->is_said = true;
+  farewell_->is_ending = true;
   supervisor_.stopping();
-  asio::post(pool_, [this] {
-    if (const auto kept = state_.note_left(); kept.has_error())
-      spdlog::warn("it may come back at the next start: {}", kept.error().message);
+  asio::post(pool_, [this] {  // on the disk before anybody hears of it
+    const auto kept = state_.note_left();
+    asio::post(core_, [this, kept] {
+      if (is_leaving_ || !farewell_) return;
+      if (kept.has_error())
+        say("may come back at its next start, since that can't be kept: " + kept.error().message);
+      say(fmt::format("says goodbye to {} members", members_->list().size() - 1));
+      farewell_->is_said = true;
+      leave();
+    });
   });
-  leave();
 }
 
 void Daemon::say(const std::string& line) {

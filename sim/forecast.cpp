@@ -19,7 +19,9 @@ constexpr std::uint64_t kEventSalt = 0xe7e7;
 constexpr double kForwardShare = 1.0 / 3;  // of a micro-batch's computing
 constexpr double kJitter = 0.1;            // of computing and of ways
 constexpr double kWarmUp = 0.1;            // of the time
-constexpr int kSamples = 1200;
+constexpr int kMoments = 3600;
+constexpr Duration kLook = std::chrono::seconds{10};  // at most, from progress to progress
+constexpr double kLeastMoments = 3;                   // that a mean is over
 constexpr double kRecovered = 0.9;
 constexpr double kLeastLook_s = 10;  // means are over at least this, and so many micro-batches
 constexpr double kLookMicrobatches = 20;
@@ -64,10 +66,12 @@ class Forecaster {
     RunOptions options;
     options.live_trace = trace;
     options.most_events = ~std::uint64_t{0};
-    options.sample_every = std::max<Duration>(std::chrono::seconds{1}, plan_.lasts / kSamples);
+    const Duration spacing = std::max<Duration>(std::chrono::seconds{1}, plan_.lasts / kMoments);
+    options.sample_every = std::min(spacing, kLook);
     options.on_sample = [&](const SwarmSample& sample) {
-      take(sample);
-      if (on_progress) on_progress(at_s_.back() / to_s(plan_.lasts));
+      const double at_s = to_s(sample.at.time_since_epoch());
+      if (on_progress) on_progress(at_s / to_s(plan_.lasts));
+      if (at_s_.empty() || at_s - at_s_.back() >= to_s(spacing)) take(sample);
     };
     const SwarmResult result = sim::run(scenario_, plan_.seed, options);
     forecast_.violation = explain(scenario_, plan_.seed, result);
@@ -107,7 +111,8 @@ class Forecaster {
     const Plan::Event& event = plan_.events[index];
     Chosen chosen;
     for (std::uint32_t i = 0; i < plan_.machines.size(); ++i) {
-      if (!event.kind || plan_.machines[i].kind == *event.kind) chosen.push_back(i);
+      const bool is_meant = !event.kind || plan_.machines[i].kind == *event.kind;
+      if (is_meant && event.at < gone_at(i)) chosen.push_back(i);
     }
     std::ranges::sort(chosen, {},
                       [&](std::uint32_t i) { return mix_seed(plan_.seed, kEventSalt, index, i); });
@@ -122,6 +127,7 @@ class Forecaster {
       }
       scenario_.faults.push_back({event.what, event.at, i, 0, lasts, event.factor});
       if (event.what != Kind::kKill) disturbing_.push_back(scenario_.faults.back());
+      if (event.what == Kind::kKill) ++forecast_.deaths;
     }
     forecast_.events.emplace_back();
     forecast_.events.back().machines = std::move(chosen);
@@ -133,12 +139,22 @@ class Forecaster {
     Random random(mix_seed(plan_.seed, kDeathSalt, index));
     const double away_s = to_s(machine.away) + copies_s(plan_, machine);
     double at_s = exponential(random) * to_s(machine.dies_every);
-    for (; at_s < to_s(plan_.lasts);
-         at_s += away_s + exponential(random) * to_s(machine.dies_every)) {
+    const double end_s = std::min(to_s(plan_.lasts), to_s(gone_at(index)));
+    for (; at_s < end_s; at_s += away_s + exponential(random) * to_s(machine.dies_every)) {
       scenario_.faults.push_back(
           {Kind::kKill, to_duration(at_s), index, 0, to_duration(std::max(away_s, 1e-3)), 1});
       ++forecast_.deaths;
     }
+  }
+
+  /// When it dies or leaves for good.
+  Duration gone_at(std::uint32_t machine) const {
+    Duration at = Duration::max();
+    for (const SwarmFault& fault : scenario_.faults) {
+      const bool is_final = fault.kind == Kind::kLeave || fault.lasts == Duration::zero();
+      if (fault.target == machine && is_final) at = std::min(at, fault.at);
+    }
+    return at;
   }
 
   /// Of what a machine computes when nothing is wrong with it; who is dead is in the sample.
@@ -155,21 +171,24 @@ class Forecaster {
   void take(const SwarmSample& sample) {
     const double at_s = to_s(sample.at.time_since_epoch());
     std::vector<double> possible(plan_.stages, 0);
+    if (at_s < kWarmUp * to_s(plan_.lasts) || at_s_.empty()) {
+      warm_s_ = at_s;
+      warm_moments_ = 0;
+      possible_.assign(plan_.stages, 0);
+      used_.assign(plan_.stages, 0);
+    }
     std::uint64_t trained = 0;
     for (std::uint32_t i = 0; i < sample.hosts.size(); ++i) {
+      const SwarmSample::Host& host = sample.hosts[i];
       const std::uint32_t stage = forecast_.stage_of[i];
-      if (stage == 0) trained += sample.hosts[i].applied;
-      if (!sample.hosts[i].is_alive) continue;
-      possible[stage] += plan_.machines[i].per_second * part_at(i, at_s);
-    }
-    if (at_s < kWarmUp * to_s(plan_.lasts) || warm_.hosts.empty()) {
-      warm_ = sample;
-      possible_.assign(plan_.stages, 0);
-      warm_samples_ = 0;
+      if (stage == 0) trained += host.applied;
+      const double per_second = plan_.machines[i].per_second * part_at(i, at_s);
+      if (host.is_alive) possible[stage] += per_second;
+      if (warm_moments_ > 0) used_[stage] += per_second * to_s(host.busy - last_.hosts[i].busy);
     }
     for (std::uint32_t stage = 0; stage < plan_.stages; ++stage)
       possible_[stage] += possible[stage];
-    ++warm_samples_;
+    ++warm_moments_;
     last_ = sample;
     at_s_.push_back(at_s);
     trained_.push_back(trained);
@@ -189,13 +208,11 @@ class Forecaster {
 
   void conclude() {
     if (at_s_.size() < 2) return;
-    const double end_s = at_s_.back();
-    const double warm_s = to_s(warm_.at.time_since_epoch());
     forecast_.microbatches = trained_.back();
-    forecast_.rate = rate_between(warm_s, end_s);
-    conclude_stages(end_s - warm_s);
-    const double look_s =
-        std::max(kLeastLook_s, kLookMicrobatches / std::max(forecast_.rate, 1e-9));
+    forecast_.rate = rate_between(warm_s_, at_s_.back());
+    conclude_stages(at_s_.back() - warm_s_);
+    const double look_s = std::max({kLeastLook_s, kLeastMoments * (at_s_[1] - at_s_[0]),
+                                    kLookMicrobatches / std::max(forecast_.rate, 1e-9)});
     for (Forecast::Moment& moment : forecast_.moments) {
       moment.rate = rate_between(moment.at_s - look_s / 2, moment.at_s + look_s / 2);
     }
@@ -206,23 +223,20 @@ class Forecaster {
 
   void conclude_stages(double seconds) {
     forecast_.stages.assign(plan_.stages, {});
-    std::vector<double> busy(plan_.stages, 0);
-    std::vector<double> up_s(plan_.stages, 0);
     std::vector<std::uint32_t> up(plan_.stages, 0);
     for (std::uint32_t i = 0; i < last_.hosts.size(); ++i) {
       const std::uint32_t stage = forecast_.stage_of[i];
       Forecast::Stage& figures = forecast_.stages[stage];
       ++figures.machines;
-      busy[stage] += to_s(last_.hosts[i].busy - warm_.hosts[i].busy) * plan_.machines[i].per_second;
       if (!last_.hosts[i].is_alive) continue;
       ++up[stage];
       figures.staleness += last_.hosts[i].staleness;
     }
     for (std::uint32_t stage = 0; stage < plan_.stages; ++stage) {
       Forecast::Stage& figures = forecast_.stages[stage];
-      figures.possible = possible_[stage] / static_cast<double>(std::max(warm_samples_, 1));
+      figures.possible = possible_[stage] / std::max(warm_moments_, 1);
       figures.busy =
-          figures.possible > 0 ? std::min(1.0, busy[stage] / (figures.possible * seconds)) : 0;
+          figures.possible > 0 ? std::min(1.0, used_[stage] / (figures.possible * seconds)) : 0;
       figures.staleness /= std::max(up[stage], 1U);
       if (figures.possible < forecast_.stages[forecast_.slowest].possible) {
         forecast_.slowest = stage;
@@ -238,17 +252,26 @@ class Forecaster {
     forecast_.possible = count > 0 ? possible / static_cast<double>(count) : 0;
   }
 
+  /// Where all machines are there.
+  double possible_at_first() const {
+    std::vector<double> possible(plan_.stages, 0);
+    for (std::uint32_t i = 0; i < plan_.machines.size(); ++i)
+      possible[forecast_.stage_of[i]] += plan_.machines[i].per_second;
+    return *std::ranges::min_element(possible);
+  }
+
   void conclude_event(const Plan::Event& event, Forecast::Outcome& outcome, double look_s) const {
     const double at_s = to_s(event.at);
-    if (at_s >= at_s_.back()) return;
-    outcome.before = rate_between(at_s - 3 * look_s, at_s);
     const std::size_t then = index_at(at_s);
-    const double possible_before = forecast_.moments[then > 0 ? then - 1 : 0].possible;
+    const double possible_before =
+        then > 0 ? forecast_.moments[then - 1].possible : possible_at_first();
     const double possible_after = forecast_.moments[std::min(then + 1, at_s_.size() - 1)].possible;
     outcome.possible = possible_before > 0 ? possible_after / possible_before : 1;
-    const double wanted = kRecovered * outcome.before * std::min(1.0, outcome.possible);
+    if (at_s >= look_s) outcome.before = rate_between(at_s - 3 * look_s, at_s);
+    const double used = possible_before > 0 ? outcome.before / possible_before : 0;
     for (std::size_t i = then; i < at_s_.size() && at_s_[i] + look_s <= at_s_.back(); ++i) {
-      if (rate_between(at_s_[i], at_s_[i] + look_s) < wanted) continue;
+      const double wanted = kRecovered * std::min(used, 1.0) * forecast_.moments[i].possible;
+      if (wanted <= 0 || rate_between(at_s_[i], at_s_[i] + look_s) < wanted) continue;
       outcome.recovered_s = at_s_[i] - at_s_[then];
       break;
     }
@@ -266,10 +289,11 @@ class Forecaster {
   std::vector<SwarmFault> disturbing_;  // that leave a machine alive
   std::vector<double> at_s_;            // of each sample
   std::vector<std::uint64_t> trained_;
-  SwarmSample warm_;  // where means begin
   SwarmSample last_;
+  double warm_s_ = 0;             // where means begin
   std::vector<double> possible_;  // sums since then, by stage
-  int warm_samples_ = 0;
+  std::vector<double> used_;
+  int warm_moments_ = 0;
 };
 
 }  // namespace

@@ -64,7 +64,7 @@ struct Forecast {
   };
   struct Outcome {  // of an event
     std::vector<std::uint32_t> machines;
-    double before = 0;                    // the rate
+    double before = 0;                    // the rate; 0: too early for one
     double possible = 0;                  // after it, of what was possible before
     std::optional<double> recovered_s{};  // until nine tenths of what is left; none: not in time
     double stood_still_s = 0;             // the longest time without a micro-batch
@@ -76,9 +76,9 @@ struct Forecast {
   double rate = 0;  // without the first tenth of the time, as all means here
   double possible = 0;
   std::uint32_t slowest = 0;       // stage
-  std::uint64_t deaths = 0;        // of dies_every
+  std::uint64_t deaths = 0;        // of machines
   std::uint64_t microbatches = 0;  // trained in all
-  std::uint64_t died = 0;          // updates that died with machines, over all stages
+  std::uint64_t died = 0;          // micro-batches that dead instances had applied, all stages
   std::uint64_t written_off = 0;
   std::string violation;  // a fault of Brigade, with its trace; empty: none
 };

@@ -100,10 +100,7 @@ SwarmWorld::SwarmWorld(const SwarmScenario& scenario, std::uint64_t seed, const 
                 0);
   }
   if (options.has_checks) {
-    checkers_.push_back(make_swarm_once_checker(scenario, violations_));
-    checkers_.push_back(make_swarm_payload_checker(scenario, violations_));
-    checkers_.push_back(make_swarm_account_checker(scenario, violations_));
-    checkers_.push_back(make_swarm_average_checker(scenario, violations_));
+    checkers_ = make_swarm_checkers(scenario, violations_);
   }
   for (std::uint32_t index = 0; index < scenario.faults.size(); ++index) {
     queue_.push(now_ + scenario.faults[index].at, DueKind::kFault, index, 0);
@@ -241,6 +238,9 @@ void SwarmWorld::start(std::uint32_t index) {
   network_.set_alive(now_, index, true);
   handle(index, swarm::Tick{});
   handle(index, swarm::StartFrom{{scenario_.options.epoch, 0}});
+  if (scenario_.placed.empty()) return;
+  const auto replicas = std::ranges::count(scenario_.placed, scenario_.stage_of(index));
+  handle(index, swarm::ReplicasCounted{static_cast<std::uint32_t>(replicas)});
 }
 
 void SwarmWorld::crash(std::uint32_t index) {

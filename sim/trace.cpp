@@ -155,6 +155,10 @@ struct EventReader {
     record.name = "StartFrom";
     record.first = pack(e.checkpoint);
   }
+  void operator()(const swarm::ReplicasCounted& e) const {
+    record.name = "ReplicasCounted";
+    record.first = e.replicas;
+  }
   void operator()(const swarm::InputRejected& e) const {
     record.name = "InputRejected";
     record.detail = name_of(e.direction);

@@ -85,13 +85,20 @@ struct StartFrom {
   CheckpointId checkpoint;
 };
 
+/// Replicas: how many host this stage, this node included, by the membership. It has links with
+/// some of them alone where there are many.
+struct ReplicasCounted {
+  std::uint32_t replicas = 1;
+};
+
 /// SIGTERM, the wish of its owner: take nothing new, finish what is in flight, save, and be over.
 struct StopRequested {
   TimePoint deadline = kNever;  // then: save the newest cut and leave
 };
 
-using Event = std::variant<Tick, LinkUp, LinkDown, Received, ForwardDone, BackwardDone, UpdateDone,
-                           SnapshotTaken, RestoreDone, ShareTaken, Blended, InputRejected,
-                           SnapshotStored, CheckpointFound, StartFrom, StopRequested>;
+using Event =
+    std::variant<Tick, LinkUp, LinkDown, Received, ForwardDone, BackwardDone, UpdateDone,
+                 SnapshotTaken, RestoreDone, ShareTaken, Blended, InputRejected, SnapshotStored,
+                 CheckpointFound, StartFrom, ReplicasCounted, StopRequested>;
 
 }  // namespace brigade::swarm

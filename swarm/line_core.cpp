@@ -66,6 +66,7 @@ class LineCore : public Core {
   void on(TimePoint, const ShareTaken&) {}  // of replicas, like the next two
   void on(TimePoint, const Blended&) {}
   void on(TimePoint, const StartFrom&) {}
+  void on(TimePoint, const ReplicasCounted&) {}
   void on(TimePoint now, const StopRequested& event);
 
   template <class AboutMicrobatch>

@@ -2,9 +2,8 @@
 //
 // Rules (docs/architecture.md, "Replicas")
 // - Only the head changes a path. A giver proposes, with the revision that its proposal changes;
-// the
-//   head takes what is about the revision that it knows, and answers anything else with the newest
-//   path. While a proposal is under way nothing is given to the present next holder.
+//   the head takes what is about the revision that it knows, and answers anything else with the
+//   newest path. While a proposal is under way nothing is given to the present next holder.
 // - The next holder is replaced: when its fate is certain; when it certainly does not have the
 //   micro-batch (never given, or refused) and can't be reached or will not take it; when it is
 //   forgotten, which is counted.

@@ -159,6 +159,12 @@ std::vector<const PeerBook::Peer*> PeerBook::ready_at(StageIndex stage) const {
   return ready;
 }
 
+std::uint32_t PeerBook::linked_at(StageIndex stage) const {
+  return static_cast<std::uint32_t>(std::ranges::count_if(peers_, [stage](const auto& entry) {
+    return entry.second.is_linked && entry.second.stage == stage;
+  }));
+}
+
 bool PeerBook::is_forgotten(TimePoint now, const Holder& holder) {
   const Peer* peer = find(holder.node);
   if (peer != nullptr && peer->holder == holder) {

@@ -67,6 +67,7 @@ class PeerBook {
   const std::map<NodeId, Peer>& peers() const { return peers_; }
   /// Live and ready ones of a stage, in the order of their ids.
   std::vector<const Peer*> ready_at(StageIndex stage) const;
+  std::uint32_t linked_at(StageIndex stage) const;
 
   /// A beacon's parts that are about the receiver and about what is gone.
   void fill(TimePoint now, const NodeId& to, NodeBeacon& beacon) const;

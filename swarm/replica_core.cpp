@@ -105,6 +105,10 @@ class ReplicaCore : public Core {
   void on(TimePoint, const SnapshotTaken& event) { workbench_.on(event); }
   void on(TimePoint, const StartFrom& event);
   void on(TimePoint, const RestoreDone& event);
+  void on(TimePoint, const ReplicasCounted& event) {
+    told_replicas_ = std::min<std::uint32_t>(event.replicas, limits::kMaxMembers);
+    count_replicas();
+  }
   void on(TimePoint now, const SnapshotStored& event) {
     remove(keeper_.on_stored(now, event.checkpoint, event.succeeded));
   }
@@ -195,6 +199,7 @@ class ReplicaCore : public Core {
   TimePoint next_beacon_;
   bool has_news_ = true;   // for the neighbours
   bool had_path_ = false;  // when last told
+  std::uint32_t told_replicas_ = 1;
   bool is_started_ = false;
   bool has_failed_to_start_ = false;
   bool is_stopping_ = false;
@@ -255,8 +260,10 @@ void ReplicaCore::settle(TimePoint now) {
 
 void ReplicaCore::count_replicas() {
   if (shared_.options.average_every == 0) return;  // nothing of theirs comes into these weights
-  const std::size_t others = peers_.ready_at(shared_.options.stage).size();
-  shared_.stage_position.set_replicas(static_cast<std::uint32_t>(1 + others));
+  const StageIndex own = shared_.options.stage;
+  const std::uint32_t linked = peers_.linked_at(own);
+  const auto ready = static_cast<std::uint32_t>(peers_.ready_at(own).size());
+  shared_.stage_position.set_replicas(told_replicas_ > 1 + linked ? told_replicas_ : 1 + ready);
 }
 
 void ReplicaCore::steer() {

@@ -5,8 +5,7 @@
 // all were as fast; when two have averaged, both go on from the mean of their estimates. The mean
 // over all replicas is then what they applied together, whatever their speeds, and exchanges keep
 // each one near the mean. Exact for one replica, and for two right after an exchange; else a
-// replica is wrong by what it is faster or slower since its last exchanges. Replicas that it has no
-// link with are not counted.
+// replica is wrong by what it is faster or slower since its last exchanges.
 //
 // What is told never falls, although the estimate of a fast replica does when it averages.
 #pragma once

@@ -9,8 +9,7 @@
 // - A micro-batch that is forwarded again counts from its newest forward: the engine uses that one.
 // - Every micro-batch counts once, before the update that contains it.
 // - Where K follows the delay, an update covers as many micro-batches as the mean δ, at least K:
-// then
-//   at most one update lies between a forward and its backward, however large the window grows
+//   then at most one update lies between a forward and its backward, however large the window grows
 //   (PACI, arXiv 2606.07881).
 #pragma once
 

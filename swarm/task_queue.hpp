@@ -2,11 +2,10 @@
 //
 // Rules
 // - kAsync: after a forward a gradient, if one waits, since it frees memory here and below and
-// every
-//   update it waits for makes it staler; after a backward an activation, if one waits, for the head
-//   one that it draws. Where both wait they take turns: gradients alone, as many as a burst of the
-//   link brings, would leave the stages after this one without work, whose gradients then come as
-//   the next burst. Within a kind, in order of arrival.
+//   every update it waits for makes it staler; after a backward an activation, if one waits, for
+//   the head one that it draws. Where both wait they take turns: gradients alone, as many as a
+//   burst of the link brings, would leave the stages after this one without work, whose gradients
+//   then come as the next burst. Within a kind, in order of arrival.
 // - kAsync in lock-step: forward(m+δ), backward(m), update with δ = P−1−i, in exactly this order
 //   whatever arrives first (the deterministic schedule of the vectors); once the last micro-batch
 //   is known there is nothing more to forward, only backward and update. An evaluation batch names

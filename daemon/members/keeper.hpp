@@ -8,9 +8,8 @@
 //   theirs however large the swarm is.
 // - Whole files, not parts of an erasure code: one node that is left is enough to restore from, and
 //   a stage's checkpoint is of the size that each of its replicas holds in memory anyway.
-// - Every kLook the replicas of one of these stages are asked what they have. A newer one is copied
-// at
-//   kBytesASecond at most, verified, and takes the place of the older one.
+// - Every kLook the replicas of one of these stages are asked what they have. A newer one is
+//   copied at kBytesASecond at most, verified, and takes the place of the older one.
 // - What this node is no longer chosen to keep goes after kLetGo, but never while nobody alive has
 //   the stage.
 // Threading: core strand; a thread of its own for questions and files.

@@ -174,6 +174,7 @@ void Members::say_what_it_does() {
 
 void Members::rest(membership::Doing doing) {
   if (has_left_ || std::exchange(rests_, doing) == doing) return;
+  target_.reset();  // it moves nowhere now
   say_what_it_does();
 }
 
@@ -196,7 +197,7 @@ void Members::leave() {
   book_timer_.cancel();
   meet_timer_.cancel();
   reader_.stop();
-  asker_.stop();  // what waits there is refused by its end
+  end_questions();
 }
 
 // ---- Into the core --------------------------------------------------------------------------
@@ -344,6 +345,8 @@ void Members::choose_neighbours() {
     if (!kept_.contains(node)) handle(membership::PinChanged{node, false});
   for (const NodeId& node : kept_)
     if (!old.contains(node)) handle(membership::PinChanged{node, true});
+  if (setup_.count_replicas)
+    setup_.count_replicas(std::max(membership_.view().counts(stage_).serving, 1U));
 }
 
 // ---- Neighbours that neither can dial --------------------------------------------------------

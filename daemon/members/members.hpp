@@ -83,9 +83,10 @@ class Members {
     BeginningSetup beginning;
     KeeperSetup keeper;
     DataShelf::Setup data;
-    bool may_move = false;                            // the swarm chooses the stage
-    bool is_drained = false;                          // by its owner, since an earlier start
-    std::function<void(const Mover::Move&)> move_to;  // this node is to go to another stage
+    bool may_move = false;                              // the swarm chooses the stage
+    bool is_drained = false;                            // by its owner, since an earlier start
+    std::function<void(const Mover::Move&)> move_to;    // this node is to go to another stage
+    std::function<void(std::uint32_t)> count_replicas;  // of its stage, itself included
     Outside outside;
   };
   Members(boost::asio::io_context& core, Setup setup, std::function<void(const Report&)> report);
@@ -159,6 +160,8 @@ class Members {
   void put_out_the_revoked();
   void put_out(const NodeId& node, const std::string& why);
   void keep_revocations();
+  void end_questions();
+  bool save(const trust::Revocations& known) const;
   void ask_at(const trust::Contact& door);
 
   void drop(const NodeId& node, const std::string& reason);
@@ -256,6 +259,7 @@ class Members {
   std::optional<swarm::membership::Doing> rests_;
   std::set<NodeId> kept_;  // links with them are to be kept up
   bool has_left_ = false;
+  bool has_unkept_ = false;  // revocations that are not on the disk yet
   std::optional<NoticeBoard> board_;
   std::optional<PortMapping> mapping_;  // its thread posts to the strand
 };

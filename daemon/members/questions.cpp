@@ -153,6 +153,11 @@ void Members::find_copies(std::function<void(const std::vector<Offered>&)> done)
   std::vector<Donor> keepers = keepers_of(stage_);
   if (keepers.size() > kMostAsked) keepers.resize(kMostAsked);
   std::ranges::move(keepers, std::back_inserter(asked));
+  std::erase_if(asked, [this](const Donor& donor) {  // who rests may be on its way out too
+    const membership::View::Member* member = membership_.view().present(donor.node);
+    return member == nullptr || member->record->doing == membership::Doing::kLeaving ||
+           member->record->doing == membership::Doing::kDrained;
+  });
   asked = find_ways(asked, [this](const NodeId& node, const RelayAddress& relay) {
     return transport_->open_way(node, relay);
   });

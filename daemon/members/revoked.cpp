@@ -28,18 +28,21 @@ constexpr std::chrono::milliseconds kDoorLimit{3'000};
 }  // namespace
 
 Result<control::v1::RevokeResponse> Members::revoke(const control::v1::RevokeRequest& request) {
+  if (has_left_) return make_error(ErrorCode::kUnavailable, "this node is ending: ask again");
   std::vector<std::string> news;
   std::optional<Error> failure;
   for (const std::string& bytes : request.revocations()) {
     const auto added = notary_.revoke(bytes);
-    if (added.has_error()) failure = added.error();
-    if (failure) break;
-    if (*added) news.push_back(bytes);
+    if (added.has_error()) {
+      failure = added.error();
+    } else if (*added) {
+      news.push_back(bytes);
+    }
   }
+  on_revoked(news, std::nullopt);
   control::v1::RevokeResponse response;
   response.set_added(static_cast<std::uint32_t>(news.size()));
-  response.set_told(static_cast<std::uint32_t>(linked_.size()));
-  on_revoked(news, std::nullopt);
+  response.set_told(static_cast<std::uint32_t>(linked_.size()));  // who is out is gone from these
   if (failure) return *failure;
   return response;
 }
@@ -118,12 +121,29 @@ void Members::put_out(const NodeId& node, const std::string& why) {
 }
 
 void Members::keep_revocations() {
-  const auto keep = [file = setup_.revocations, known = notary_.revocations()] {
-    if (const auto kept = trust::save_revocations(file, known); kept.has_error())
-      spdlog::warn("revocations can't be kept: {}", kept.error().message);
-  };
-  if (notary_.own_revocation() != nullptr) return keep();  // this node ends: nothing else waits
-  asio::post(asker_, keep);
+  has_unkept_ = true;
+  if (notary_.own_revocation() != nullptr) return;  // this node ends, and writes them then
+  asio::post(asker_, [this, known = notary_.revocations()] {
+    const bool is_kept = save(known);
+    asio::post(core_, [this, is_kept, digest = known.digest()] {
+      if (is_kept && digest == notary_.revocations().digest()) has_unkept_ = false;
+    });
+  });
+}
+
+/// What waits to be asked is refused. What was taken in is kept.
+void Members::end_questions() {
+  asker_.stop();
+  if (!has_unkept_) return;
+  asker_.join();
+  save(notary_.revocations());
+}
+
+/// One thread at a time: `asker_`, and after its end this one.
+bool Members::save(const trust::Revocations& known) const {
+  const auto kept = trust::save_revocations(setup_.revocations, known);
+  if (kept.has_error()) spdlog::warn("revocations can't be kept: {}", kept.error().message);
+  return kept.has_value();
 }
 
 /// A node that all others have put out while it was not linked is told so at the door alone.
@@ -146,6 +166,7 @@ void Members::refuse_gossip(const NodeId& from, const Error& error) {
   report_(swarm::Misbehaved{from, "it told what is not signed as it should be"});
   spdlog::info("closed the link with {}: {}", to_short(from), error.message);
   carry_out(membership::Drop{from, "it told what is not signed as it should be"});
+  handle(membership::LinkDown{from, true});
 }
 
 }  // namespace brigade::daemon

@@ -44,6 +44,9 @@ bool is_task_answer(const swarm::Event& event);
 
 using SwarmCheckerPtr = std::unique_ptr<SwarmChecker>;
 
+std::vector<SwarmCheckerPtr> make_swarm_checkers(const SwarmScenario& scenario,
+                                                 Violations& violations);
+
 // No id is applied twice at a stage, none of a live head is lost.
 SwarmCheckerPtr make_swarm_once_checker(const SwarmScenario& scenario, Violations& violations);
 // Every payload is released exactly once, and none is used after that.

@@ -141,6 +141,16 @@ class SwarmOnceChecker : public SwarmChecker {
 
 }  // namespace
 
+std::vector<SwarmCheckerPtr> make_swarm_checkers(const SwarmScenario& scenario,
+                                                 Violations& violations) {
+  std::vector<SwarmCheckerPtr> all;
+  all.push_back(make_swarm_once_checker(scenario, violations));
+  all.push_back(make_swarm_payload_checker(scenario, violations));
+  all.push_back(make_swarm_account_checker(scenario, violations));
+  all.push_back(make_swarm_average_checker(scenario, violations));
+  return all;
+}
+
 SwarmCheckerPtr make_swarm_once_checker(const SwarmScenario& scenario, Violations& violations) {
   return std::make_unique<SwarmOnceChecker>(scenario, violations);
 }

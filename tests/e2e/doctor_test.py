@@ -90,7 +90,7 @@ class Doctor(SwarmTest):
         self.owner_joins(announced)
         code, found = doctor(self.owner)
         self.assertEqual(code, 1)
-        port = self.owner.status()["listen"].rsplit(":", 1)[1]
+        port = self.owner.answer()["listen"].rsplit(":", 1)[1]
         self.assert_bad(found["dialled"], announced, f"forward TCP and UDP port {port}")
 
         process = self.owner.process
@@ -143,7 +143,7 @@ class Doctor(SwarmTest):
         guest.join(line, listen="127.0.0.2:0")
         guest.wait_for(lambda s: s["reach"] == "no", 40, "a member that could not dial it")
         _, found = doctor(guest)
-        port = guest.status()["listen"].rsplit(":", 1)[1]
+        port = guest.answer()["listen"].rsplit(":", 1)[1]
         self.assertEqual(found["dialled"]["verdict"], "note")
         self.assertIn("nothing has to be done", found["dialled"]["remedy"])
         self.assertIn(f"forward TCP and UDP port {port}", found["dialled"]["remedy"])
@@ -166,7 +166,7 @@ class Doctor(SwarmTest):
         for home in homes:
             home.wait_for_training()
             home.wait_for(lambda s: s["reach"] == "no", 40, "a member that could not dial it")
-        relay = public.status()["node"]
+        relay = public.answer()["node"]
         for machine, stage in ((homes[0], 1), (homes[1], 0)):  # both ends know the way
             other = next(row for row in peers(machine) if row["stage"] == stage)
             self.assertEqual((other["is_linked"], other["relay"]), (True, relay))

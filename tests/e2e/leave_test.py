@@ -44,7 +44,7 @@ class Leave(SwarmTest):
         return run
 
     def member(self, seen_by, node):
-        return next((m for m in seen_by.status()["members"] if m["node"] == node), None)
+        return next((m for m in seen_by.answer()["members"] if m["node"] == node), None)
 
     def assert_holds_nothing(self, machine):
         status = machine.account()
@@ -76,13 +76,13 @@ class Leave(SwarmTest):
     def test_one_of_two_drains_and_resumes(self):
         first, second, tail = (self.join(n, "--stage", s) for n, s in zip("abc", (1, 1, 2)))
         for machine in (first, second, tail):
-            machine.wait_for_training(20)
+            machine.wait_for_training()
         told = self.ask(second, "drain", "--json")
         self.assertNotIn("warning", told.err)
         self.assertEqual(json.loads(told.out.strip().split("\n")[-1]),
                          {"phase": "drained", "in_flight": 0, "kept_gradients": 0})
         drained = self.assert_holds_nothing(second)
-        self.owner.wait_for_training(self.owner.status()["position"] + 50, 20)
+        self.owner.wait_for_training(self.owner.answer()["position"] + 50)
         self.assertEqual(self.member(self.owner, drained["node"])["doing"], "drained")
         self.assertEqual(self.assert_holds_nothing(second)["applied"], drained["applied"])
         self.assertIn("drained by its owner", second.brigade("status").out)
@@ -93,7 +93,7 @@ class Leave(SwarmTest):
         second.join(self.line)
         second.wait_for(lambda s: s["phase"] == "drained", 20, "drained after a restart")
         self.owner.wait_for(lambda s: self.member(self.owner, drained["node"]), 20, "it is back")
-        self.owner.wait_for_training(self.owner.status()["position"] + 50, 20)
+        self.owner.wait_for_training(self.owner.answer()["position"] + 50)
         self.assertEqual(self.assert_holds_nothing(second)["replicas"]["taken"], 0)
 
         self.ask(second, "resume")
@@ -106,8 +106,8 @@ class Leave(SwarmTest):
     def test_one_of_two_leaves_and_comes_back(self):
         first, second, tail = (self.join(n, "--stage", s) for n, s in zip("abc", (1, 1, 2)))
         for machine in (first, second, tail):
-            machine.wait_for_training(60)
-        node = second.status()["node"]
+            machine.wait_for_training()
+        node = second.answer()["node"]
         told = self.leave(second)
         left_at = self.time_of(second, "leaves: says goodbye")
         self.assertRegex(told.out, "stage 1 goes on at node")
@@ -115,10 +115,10 @@ class Leave(SwarmTest):
         for machine in (self.owner, first, tail):
             harness.wait_until(lambda m=machine: self.member(m, node) is None, 10, "it is gone")
             known_at = self.time_of(machine, f"member node={node[:8]}.* change=\"?gone")
-            self.assertLess((known_at - left_at).total_seconds(), 2)
+            self.assertLess((known_at - left_at).total_seconds(), 10)
             self.assertNotRegex(machine.log.read_text(),
                                 f"member node={node[:8]}.* change=\"?(suspected|dead)")
-        self.owner.wait_for_training(self.owner.status()["position"] + 50, 20)
+        self.owner.wait_for_training(self.owner.answer()["position"] + 50)
         self.account(self.owner, first, tail)
         self.assertNotIn("given to others", told.out)
 
@@ -140,7 +140,7 @@ class Leave(SwarmTest):
     def test_a_stage_goes_on_where_its_only_node_left(self):
         only, tail = self.join("a", "--stage", 1), self.join("b", "--stage", 2)
         for machine in (self.owner, only, tail):
-            machine.wait_for_training(60)
+            machine.wait_for_training()
         told = self.leave(only)
         self.assertIn("warning: nobody else trains stage 1", told.err)
         self.assertRegex(told.out, "node .* has a copy of it")
@@ -149,7 +149,7 @@ class Leave(SwarmTest):
         self.assertIn(position, [self.newest(m, "keeps/stage-1") for m in (self.owner, tail)])
         heir = self.join("c")
         heir.wait_for_training(position, 40)
-        self.assertEqual((heir.status()["stage"], self.began_with(heir)), (1, position))
+        self.assertEqual((heir.answer()["stage"], self.began_with(heir)), (1, position))
         self.account(self.owner, tail, heir)
 
     def test_one_of_the_fullest_stage_moves_to_where_all_rest(self):
@@ -157,7 +157,7 @@ class Leave(SwarmTest):
         self.owner.wait_for(lambda s: len(s["members"]) == 3, 30, "stage 1 hosted twice")
         movable = [self.join(name) for name in "cd"]  # the swarm chooses: stages 0 and 2
         for machine in (self.owner, *resting):
-            machine.wait_for_training(20)
+            machine.wait_for_training()
         for machine in resting:
             self.assertEqual(self.ask(machine, "drain", "--no-wait").out, "")
         for machine in resting:
@@ -172,7 +172,7 @@ class Leave(SwarmTest):
 
     def test_the_only_head_rests(self):
         others = [self.join(name, "--stage", stage) for name, stage in zip("ab", (1, 2))]
-        self.owner.wait_for_training(20)
+        self.owner.wait_for_training()
         before = self.owner.status()
         told = self.ask(self.owner, "drain", "--wait")
         self.assertIn("warning: nobody else trains stage 0", told.err)
@@ -188,8 +188,8 @@ class Leave(SwarmTest):
     def test_now(self):
         only, tail = self.join("a", "--stage", 1), self.join("b", "--stage", 2)
         for machine in (self.owner, only, tail):
-            machine.wait_for_training(20)
-        node = only.status()["node"]
+            machine.wait_for_training()
+        node = only.answer()["node"]
         began = time.monotonic()
         told = self.leave(only, "--now", "--json")
         self.assertLess(time.monotonic() - began, 30)  # not the patience of the others
@@ -200,7 +200,7 @@ class Leave(SwarmTest):
 
     def test_who_can_not_finish_drains_on_without_a_display_and_may_still_leave(self):
         stuck, tail = self.join("a", "--stage", 1), self.join("b", "--stage", 2)
-        stuck.wait_for_training(20)
+        stuck.wait_for_training()
         tail.kill()
         stuck.wait_for(lambda s: s["in_flight"] > 0, 20, "what nobody takes from it")
         display = subprocess.Popen([str(harness.BRIGADE), "drain"], env=stuck.environment(),
@@ -213,7 +213,9 @@ class Leave(SwarmTest):
         self.assertEqual(run.code, 130, str(run))
         self.assertIn("drains on without this display", run.err)
         self.assertEqual(stuck.account()["phase"], "draining")
-        self.assertEqual(self.member(self.owner, stuck.status()["node"])["doing"], "leaving")
+        node = stuck.answer()["node"]
+        self.owner.wait_for(lambda s: self.member(self.owner, node)["doing"] == "leaving", 20,
+                            "word of the drain")
         told = self.leave(stuck, "--patience", "2")
         self.assertRegex(told.out, "the time was up: [1-9][0-9]* micro-batches are given to others")
 
@@ -249,13 +251,13 @@ class Leave(SwarmTest):
     def test_another_takes_over_while_the_only_node_rests(self):
         only, tail = self.join("a", "--stage", 1), self.join("b", "--stage", 2)
         for machine in (self.owner, only, tail):
-            machine.wait_for_training(20)
+            machine.wait_for_training()
         self.assertIn("warning: nobody else trains stage 1", self.ask(only, "drain").err)
         position = self.newest(only)
         self.assertEqual(position, self.assert_holds_nothing(only)["position"])
         heir = self.join("c")
         heir.wait_for_training(position, 40)
-        self.assertEqual((heir.status()["stage"], self.began_with(heir)), (1, position))
+        self.assertEqual((heir.answer()["stage"], self.began_with(heir)), (1, position))
         self.assert_holds_nothing(only)
         self.account(self.owner, tail, heir)
 

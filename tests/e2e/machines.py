@@ -84,9 +84,13 @@ class Machine:
         lines = run.out.strip().split("\n")
         return json.loads(lines[0]) if run.code == 0 and lines[0] else None
 
+    def answer(self):
+        """Its status, once it answers."""
+        return harness.wait_until(self.status, 20, f"an answer of {self.home.name}")
+
     def account(self):
         """Its status, once every micro-batch that it ever had is where it should be."""
-        status = self.status()
+        status = self.answer()
         replica = status["replicas"]
         known = status["applied"] + status["in_flight"] + replica["handed_back"]
         self.test.assertEqual(replica["taken"], known, (self.home.name, status))

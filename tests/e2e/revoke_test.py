@@ -6,7 +6,7 @@ import json
 import harness
 from machines import Machine, SwarmTest, free_port
 
-OUT_WITHIN_S = 20  # on a busy machine; else it takes less than one
+OUT_WITHIN_S = 40  # on a busy machine; else it takes less than one
 
 
 class Revoke(SwarmTest):
@@ -22,7 +22,7 @@ class Revoke(SwarmTest):
 
     def invite(self, *flags):
         run = self.owner.brigade("invite", "--swarm", "mine", "--contact",
-                                 f"{self.owner.status()['node']}@{self.address}", *flags)
+                                 f"{self.owner.answer()['node']}@{self.address}", *flags)
         self.assert_ended(run, 0)
         return run.out.strip()
 
@@ -52,7 +52,7 @@ class Revoke(SwarmTest):
             machine.join(line, "--stage", stage)
         for machine in (out, other, tail):
             machine.wait_for_training(20)
-        node = out.status()["node"]
+        node = out.answer()["node"]
         for machine in (self.owner, other, tail):
             machine.wait_for(lambda s: len(s["members"]) == 4, 20, "all members known")
         run = self.revoke(node[:8], "--reason", "sends nonsense – again")
@@ -66,7 +66,7 @@ class Revoke(SwarmTest):
         self.assert_unknown(node, self.owner, other, tail)
         for machine in (self.owner, other, tail):
             self.assertIn(f"node {node[:8]} is put out", machine.log.read_text())
-        self.owner.wait_for_training(self.owner.status()["position"] + 50)
+        self.owner.wait_for_training(self.owner.answer()["position"] + 50)
         shown = self.owner.brigade("swarm", "show", "mine").out
         self.assertIn(f"revoked   node {node}, ", shown)
 
@@ -117,7 +117,7 @@ class Revoke(SwarmTest):
         guest = Machine(self, "a")
         guest.join(self.invite())
         node = guest.wait_for(lambda s: len(s["members"]) == 2, 30, "both members")["node"]
-        own = self.owner.status()["node"]
+        own = self.owner.answer()["node"]
         self.assertEqual(self.owner.stop(), 0)
         run = self.owner.brigade("swarm", "revoke", own, "--swarm", "mine")
         self.assert_one_line(run, 1, "the node of this machine")
@@ -130,7 +130,7 @@ class Revoke(SwarmTest):
         self.owner_joins()
         # It runs, alone, and knocks.
         self.assert_put_out(guest, f"node {node[:8]}")
-        self.assertEqual(len(self.owner.status()["members"]), 1)
+        self.assertEqual(len(self.owner.answer()["members"]), 1)
 
 
 if __name__ == "__main__":

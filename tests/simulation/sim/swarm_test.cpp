@@ -181,6 +181,15 @@ TEST_CASE("replicas that average end the run when they have applied its steps to
   }
 }
 
+TEST_CASE("replicas that have links with some of the others alone count them all") {
+  SwarmScenario scenario = averaging(12, 10);
+  scenario.placed.assign(12, 0);  // with links as daemons choose them
+  const std::uint64_t applied = applied_for_steps(scenario, 1);
+  CAPTURE(applied);
+  CHECK(applied >= 7900);
+  CHECK(applied <= 8250);
+}
+
 TEST_CASE("two replicas that ask at the same rhythm average at that rate, and train no slower") {
   const SwarmScenario alone = averaging(2, 100'000);
   const SwarmScenario scenario = averaging(2, 20);

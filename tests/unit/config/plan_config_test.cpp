@@ -53,5 +53,12 @@ TEST_CASE("what is wrong with a plan is said with its place") {
         0);
   CHECK(error_of(kLeast + "[[machines]]\ncount = 2000\nper_minute = 1\n")
             .find("at most 2000 can be simulated") != std::string::npos);
+  CHECK(error_of(kLeast + "per_minute_most = 7\n").find("plan.toml:5:19: machines[0].per") == 0);
+  CHECK(error_of(kLeast + "dies_every_h = 0.0001\n").find("machines[0].dies_every_h") !=
+        std::string::npos);
+  CHECK(error_of(kLeast + "[[events]]\nat_s = 1200\n").find("after the end") != std::string::npos);
+  CHECK(error_of("minutes = 0.001\n" + kLeast).find("minutes") != std::string::npos);
+  CHECK(error_of(kLeast + "[[machines]]\nper_minute = 1\n[[events]]\nmachines = \"machines\"\n")
+            .find("are several") != std::string::npos);
   CHECK(error_of(kLeast + "colour = 1\n").find("colour") != std::string::npos);
 }

@@ -94,3 +94,44 @@ TEST_CASE("machines that die now and then come back, and the same seed gives the
   CHECK(again.microbatches == found.microbatches);
   CHECK(again.died == found.died);
 }
+
+TEST_CASE("a stage that is gone for a while is back when it trains as before") {
+  Plan plan = alike(2, 4, 1);
+  Plan::Event kill;
+  kill.at = minutes{5};
+  kill.lasts = seconds{60};
+  kill.count = 4;
+  plan.events.push_back(kill);
+  const Forecast found = forecast(plan);
+  CHECK(found.events[0].possible == Approx(0));
+  REQUIRE(found.events[0].recovered_s);
+  CHECK(*found.events[0].recovered_s >= 60);
+  CHECK(found.events[0].stood_still_s >= 55);
+  CHECK(found.deaths == 4);
+}
+
+TEST_CASE("who has left does not come back, and a machine that is slow may be idle") {
+  Plan plan = alike(2, 6, 1);
+  for (std::uint32_t i = 0; i < 6; ++i) {
+    plan.machines[i].stage = i < 2 ? 0 : 1;
+    plan.machines[i].dies_every = minutes{4};
+    plan.machines[i].away = seconds{10};
+  }
+  Plan::Event leave;
+  leave.what = SwarmFault::Kind::kLeave;
+  leave.at = seconds{1};
+  leave.count = 6;
+  plan.events.push_back(leave);
+  CHECK(forecast(plan).rate == Approx(0).margin(0.01));
+
+  plan = alike(2, 6, 1);
+  for (std::uint32_t i = 0; i < 6; ++i) plan.machines[i].stage = i < 2 ? 0 : 1;
+  Plan::Event slow;
+  slow.what = SwarmFault::Kind::kSlow;
+  slow.factor = 2;
+  slow.count = 6;
+  plan.events.push_back(slow);
+  const Forecast found = forecast(plan);
+  CHECK(found.stages[0].busy > 0.85);
+  CHECK(found.stages[1].busy < 0.6);
+}

@@ -90,6 +90,17 @@ TEST_CASE("steps are of the whole run: what the weights contain at the start cou
   CHECK(head.steps.back().position == 12);
 }
 
+TEST_CASE("steps are of all replicas that there are, with a link or without") {
+  Head head([](Options& options) {
+    options.steps = 12;
+    options.average_every = 100;
+  });
+  head.handle(ReplicasCounted{4});
+  head.work();
+  CHECK(head.steps.size() == 3);
+  CHECK(head.node->status().position == 12);
+}
+
 void evaluates(Options& options) {
   options.steps = 10;
   options.eval_every = 4;
