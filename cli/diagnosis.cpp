@@ -28,6 +28,19 @@ std::vector<Finding> diagnose(const NodeFacts& facts) {
   return findings;
 }
 
+Json to_json(const Finding& finding, const NodeFacts& facts) {
+  Json json;
+  if (!facts.id.empty()) json["node"] = facts.id;
+  json["node_file"] = facts.node_file.string();
+  json["socket"] = facts.socket;
+  json["group"] = finding.group;
+  json["check"] = finding.what;
+  json["verdict"] = to_string(finding.verdict);
+  json["found"] = finding.found;
+  json["remedy"] = finding.remedy;
+  return json;
+}
+
 std::string to_set(const NodeFacts& facts, const std::string& setting) {
   const std::string file = facts.node_file.empty() ? "node.toml" : facts.node_file.string();
   if (!facts.status) return fmt::format("set {} in {}", setting, file);
@@ -38,6 +51,21 @@ std::string to_set(const NodeFacts& facts, const std::string& setting) {
 std::string to_start(const NodeFacts& facts) {
   if (is_service(facts)) return "systemctl restart brigaded";  // or start
   return fmt::format("brigaded --config {}", facts.node_file.string());
+}
+
+std::string to_resume(const NodeFacts& facts) {
+  return is_service(facts) ? "brigade resume" : "brigade resume --socket " + facts.socket;
+}
+
+std::string to_examine(const NodeFacts& facts) {
+  if (is_service(facts)) return "brigade doctor";
+  if (facts.node_file.empty()) return "brigade doctor --socket " + facts.socket;
+  return "brigade doctor --state " + facts.node_file.parent_path().string();
+}
+
+bool is_loopback(const std::string& address) {
+  return address.starts_with("127.") || address.starts_with("[::1]") ||
+         address.starts_with("localhost:");
 }
 
 }  // namespace brigade::cli

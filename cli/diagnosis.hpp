@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/event_json.hpp"
 #include "cli/finding.hpp"
 #include "cli/node_facts.hpp"
 
@@ -29,9 +30,19 @@ std::span<const Check> swarm_checks();
 /// All of them, in their order.
 std::vector<Finding> diagnose(const NodeFacts& facts);
 
+/// One line of --json.
+Json to_json(const Finding& finding, const NodeFacts& facts);
+
 /// "set threads = 8 in node.toml and start the node again": how a setting is changed.
 std::string to_set(const NodeFacts& facts, const std::string& setting);
 /// "systemctl restart brigaded", or the command for a node of a user.
 std::string to_start(const NodeFacts& facts);
+/// "brigade resume", of this very node.
+std::string to_resume(const NodeFacts& facts);
+/// "brigade doctor", of this very node whoever asks.
+std::string to_examine(const NodeFacts& facts);
+
+/// HOST:PORT that nobody on another machine reaches.
+bool is_loopback(const std::string& address);
 
 }  // namespace brigade::cli

@@ -127,7 +127,7 @@ MaybeFinding judge_settings(const NodeFacts& facts) {
       return bad(facts.settings_error,
                  "correct that setting (docs/configuration.md lists them all)");
     case SettingsFault::kForbidden:
-      return bad(facts.settings_error, "sudo brigade doctor");
+      return bad(facts.settings_error, "sudo " + to_examine(facts));
     case SettingsFault::kMissing:
       return bad(fmt::format("there is no {}", facts.node_file.string()),
                  fmt::format("brigade join LINE --state {}, which makes it",
@@ -150,16 +150,46 @@ MaybeFinding judge_key(const NodeFacts& facts) {
              fmt::format("chmod 600 {}", facts.node->identity.string()));
 }
 
+std::string to_join_anew(const NodeFacts& facts) {
+  return fmt::format("ask the swarm's owner for a new line, and: brigade join LINE --state {}",
+                     facts.folder.path.string());
+}
+
+/// A node that is not to run, or not as it is.
+MaybeFinding judge_rest(const NodeFacts& facts) {
+  if (const auto& revocation = facts.swarm.revocation) {
+    const bool is_node = std::holds_alternative<NodeId>(revocation->subject);
+    return bad(trust::describe(*revocation),
+               is_node ? fmt::format("ask the swarm's owner; if it was a mistake: rm {}, then {}",
+                                     facts.node->identity.string(), to_start(facts))
+                       : to_join_anew(facts));
+  }
+  if (facts.folder.has_left)
+    return note("it has left its swarm, and does not start",
+                fmt::format("brigade join LINE --state {}, if it is to come back",
+                            facts.folder.path.string()));
+  if (facts.folder.is_drained)
+    return note("it does not run, and is drained",
+                fmt::format("{}, then {}, if it is to work", to_start(facts), to_resume(facts)));
+  return std::nullopt;
+}
+
 MaybeFinding judge_process(const NodeFacts& facts) {
   if (facts.status) return ok(fmt::format("runs as process {}", facts.status->pid()));
   if (facts.settings_fault != SettingsFault::kNone) return std::nullopt;  // said there
+  if (is_hidden(facts.folder))
+    return bad(fmt::format("{} is for {} alone", facts.folder.path.string(), facts.folder.owner),
+               fmt::format("sudo -u {} {}", facts.folder.owner, to_examine(facts)));
+  if (facts.is_socket_forbidden)
+    return bad(fmt::format("{} is for another user alone", facts.socket),
+               "sudo " + to_examine(facts));
   if (!facts.node)
     return bad(fmt::format("{}: nobody answers there", facts.socket),
                "brigade doctor --state DIR, with the folder of the node");
-  if (!facts.folder.is_readable && !facts.folder.owner.empty())
-    return bad(fmt::format("{} is for {} alone", facts.folder.path.string(), facts.folder.owner),
-               fmt::format("sudo -u {} brigade doctor", facts.folder.owner));
-  if (!facts.folder.holder) return bad("it does not run", to_start(facts));
+  if (!facts.folder.holder) {
+    const auto rest = judge_rest(facts);
+    return rest ? rest : bad("it does not run", to_start(facts));
+  }
   return bad(
       fmt::format("process {} runs and does not answer at {}", *facts.folder.holder, facts.socket),
       fmt::format("wait if it has just begun, else kill {}, then {}", *facts.folder.holder,
@@ -174,6 +204,8 @@ MaybeFinding judge_phase(const NodeFacts& facts) {
                "do what that says, then " + to_start(facts));
   const std::string text =
       fmt::format("{} at micro-batch {}", status.phase(), with_commas(status.position()));
+  if (status.phase() == "drained")
+    return note(text + ": takes no work", to_resume(facts) + ", if it is to work again");
   if (status.phase() != "gathering") return ok(text);
   return note(fmt::format("{}, waits: {}", text, status.waiting_for()),
               "brigade peers: who is there, and who is missing");
@@ -181,9 +213,7 @@ MaybeFinding judge_phase(const NodeFacts& facts) {
 
 MaybeFinding judge_invite(const NodeFacts& facts) {
   if (!facts.node || facts.node->invite.empty() || !facts.folder.is_readable) return std::nullopt;
-  const std::string remedy =
-      fmt::format("ask the swarm's owner for a new line, and: brigade join LINE --state {}",
-                  facts.folder.path.string());
+  const std::string remedy = to_join_anew(facts);
   if (!facts.swarm.invite) return bad(facts.swarm.invite_error, remedy);
   const trust::Invite& invite = *facts.swarm.invite;
   if (!invite.is_expired(facts.machine.now_unix_s)) {
@@ -222,8 +252,10 @@ MaybeFinding judge_data(const NodeFacts& facts) {
   if (facts.swarm.has_data) return ok("at " + file);
   if (facts.swarm.names_data)
     return note("not here yet", "nothing: it is copied from a node that has it");
+  const bool can_move = !facts.node->invite.empty() && facts.swarm.config->stages > 1;
   return bad(fmt::format("{} is not here, and a head reads it", file),
-             "put the token file there, or host another stage: brigade join LINE --stage 1");
+             std::string("put the token file there") +
+                 (can_move ? ", or host another stage: brigade join LINE --stage 1" : ""));
 }
 
 constexpr const char* kMachine = "this machine";

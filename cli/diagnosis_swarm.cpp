@@ -18,6 +18,7 @@ using MaybeFinding = std::optional<Finding>;
 
 constexpr double kSettledAfterS = 30;  // links and members, after a start
 constexpr std::size_t kShortId = 8;
+constexpr const char* kOpenListen = "0.0.0.0:7070";
 
 bool is_member(const NodeFacts& facts) {
   return facts.status && facts.status->members_size() > 0;
@@ -42,15 +43,30 @@ const control::MemberStatus& self_of(const NodeFacts& facts) {
 std::string to_try(const std::string& address) {
   const std::size_t colon = address.rfind(':');
   if (colon == std::string::npos) return "nc -vz " + address;
-  return fmt::format("nc -vz {} {}", address.substr(0, colon), address.substr(colon + 1));
+  std::string host = address.substr(0, colon);
+  if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
+  return fmt::format("nc -vz {} {}", host, address.substr(colon + 1));
 }
 
-std::string to_forward(const NodeFacts& facts) {
-  const std::string& listen = facts.status->listen();
-  const std::string port = listen.substr(std::min(listen.rfind(':'), listen.size() - 1) + 1);
+std::string port_of(const std::string& address) {
+  return address.substr(address.rfind(':') + 1);
+}
+
+/// Others get through to it, once a router lets them, and at the same port after the next start.
+bool can_be_forwarded(const std::string& listen) {
+  return !listen.empty() && !listen.ends_with(":0") && !is_loopback(listen);
+}
+
+/// `outer`: the port that others dial; empty: the one that is listened on.
+std::string to_forward(const NodeFacts& facts, const std::string& outer = "") {
+  const std::string& wanted = facts.node ? facts.node->listen : facts.status->listen();
+  const bool can_be = can_be_forwarded(wanted);
+  const std::string port = port_of(can_be ? wanted : kOpenListen);
   return fmt::format(
-      "forward TCP and UDP port {0} of the router to {1}, port {0}", port,
-      facts.machine.lan_address.empty() ? "this machine" : facts.machine.lan_address);
+      "{}forward TCP and UDP port {} of the router to {}, port {}",
+      can_be ? "" : to_set(facts, fmt::format("listen = \"{}\"", kOpenListen)) + ", then ",
+      outer.empty() ? port : outer,
+      facts.machine.lan_address.empty() ? "this machine" : facts.machine.lan_address, port);
 }
 
 // ---- Reachability ---------------------------------------------------------------------------
@@ -58,7 +74,10 @@ std::string to_forward(const NodeFacts& facts) {
 MaybeFinding judge_port(const NodeFacts& facts) {
   const ProbedAddress& own = facts.own_port;
   if (!facts.status) {
-    if (own.probe != Probe::kAnswered || facts.folder.holder) return std::nullopt;
+    // In a hidden folder nobody sees the lock of the node that may well be the one that listens.
+    if (own.probe != Probe::kAnswered || facts.folder.holder || is_hidden(facts.folder) ||
+        facts.is_socket_forbidden)
+      return std::nullopt;
     return bad(fmt::format("another program listens at {} already", own.address),
                to_set(facts, "another port in listen"));
   }
@@ -68,9 +87,9 @@ MaybeFinding judge_port(const NodeFacts& facts) {
     return bad(fmt::format("listens at {}, but {} {}", listen, own.address, to_string(own.probe)),
                "let this machine's firewall pass that port, then start the node again");
   // The peers of a line without an owner may well be on this machine.
-  if (is_member(facts) && (listen.starts_with("127.") || listen.starts_with("[::1]")))
+  if (is_member(facts) && is_loopback(listen))
     return note("listens at " + listen + ": for this machine alone",
-                to_set(facts, "listen = \"0.0.0.0:7070\""));
+                to_set(facts, fmt::format("listen = \"{}\"", kOpenListen)));
   return ok("listens at " + listen);
 }
 
@@ -102,7 +121,7 @@ MaybeFinding judge_announced(const NodeFacts& facts) {
   return bad(text + " from here",
              fmt::format("{}; if that is done, try it from outside, since some routers answer "
                          "nobody inside: {}; or remove announce, and members find out",
-                         to_forward(facts), to_try(announced.address)));
+                         to_forward(facts, port_of(announced.address)), to_try(announced.address)));
 }
 
 std::set<std::string> relays_of(const control::NodeStatus& status) {
@@ -193,10 +212,13 @@ MaybeFinding judge_stages(const NodeFacts& facts) {
   }
   const std::string text = fmt::format("nodes alive by stage: {}", fmt::join(counts, ", "));
   if (!empty.empty()) {
-    return bad(fmt::format("{}: nothing trains without stage {}", text, fmt::join(empty, ", ")),
-               fmt::format("on another machine: brigade join LINE --stage {} (the owner's brigade "
-                           "invite makes the line)",
-                           empty.front()));
+    const bool rests =
+        facts.status->phase() == "drained" && std::ranges::count(empty, facts.status->stage()) > 0;
+    return bad(
+        fmt::format("{}: nothing trains without stage {}", text, fmt::join(empty, ", ")),
+        fmt::format("{}on another machine: brigade join LINE --stage {} (the owner's brigade "
+                    "invite makes the line)",
+                    rests ? to_resume(facts) + ", or " : "", empty.front()));
   }
   if (std::ranges::count(counts, 1u) == 0) return ok(text);
   return note(fmt::format("{}: where there is one, training stops while it is away", text),

@@ -10,7 +10,6 @@
 
 #include "cli/commands.hpp"
 #include "cli/diagnosis.hpp"
-#include "cli/event_json.hpp"
 #include "cli/find_nodes.hpp"
 #include "cli/node_folder.hpp"
 
@@ -60,16 +59,7 @@ void print(const std::vector<Finding>& findings) {
 }
 
 void print_json(const std::vector<Finding>& findings, const NodeFacts& facts) {
-  for (const Finding& finding : findings) {
-    Json json;
-    json["node_file"] = facts.node_file.string();
-    json["group"] = finding.group;
-    json["check"] = finding.what;
-    json["verdict"] = to_string(finding.verdict);
-    json["found"] = finding.found;
-    json["remedy"] = finding.remedy;
-    std::puts(json.dump().c_str());
-  }
+  for (const Finding& finding : findings) std::puts(to_json(finding, facts).dump().c_str());
 }
 
 Exit examine(const DoctorFlags& flags) {

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <future>
 #include <string_view>
@@ -13,8 +14,10 @@
 #include "base/file.hpp"
 #include "base/limits.hpp"
 #include "cli/machine_facts.hpp"
+#include "cli/node_folder.hpp"
 #include "cli/node_watch.hpp"
 #include "cli/swarm_folder.hpp"
+#include "trust/key_file.hpp"
 #include "trust/token_files.hpp"
 
 namespace brigade::cli {
@@ -26,6 +29,7 @@ namespace {
 constexpr std::chrono::milliseconds kStatusTimeout{2'000};
 constexpr std::chrono::milliseconds kProbeTimeout{3'000};
 constexpr std::size_t kMaxStageFileBytes = 64;
+constexpr const char* kDrainedFile = "drained";  // by brigade drain
 constexpr fs::perms kAnyPermission = fs::perms::all;
 
 std::uint64_t bytes_in(const fs::path& folder) {
@@ -56,6 +60,8 @@ FolderFacts gather_folder(const config::NodeConfig& node) {
   if (!facts.is_readable) return facts;
   facts.checkpoint_bytes = bytes_in(facts.path / "checkpoints") + bytes_in(facts.path / "keeps");
   facts.has_members = fs::exists(facts.path / "members", error);
+  facts.has_left = fs::exists(facts.path / kLeftFile, error);
+  facts.is_drained = fs::exists(facts.path / kDrainedFile, error);
   const auto key = fs::status(node.identity, error);
   if (!error && fs::exists(key))
     facts.key_mode = static_cast<std::uint32_t>(key.permissions() & kAnyPermission);
@@ -177,13 +183,26 @@ void gather_reach(NodeFacts& facts) {
   probe_all(probed);
 }
 
+/// Who it is, and whether the owner has put it out.
+void gather_identity(NodeFacts& facts) {
+  const auto key = trust::load_key({facts.node->identity, "identity", ""});
+  if (key && facts.id.empty()) facts.id = to_hex(trust::node_id_of(key->public_key()));
+  const auto& invite = facts.swarm.invite;
+  if (!invite) return;
+  const auto known =
+      trust::load_revocations(facts.node->state_dir / trust::kRevocationsFile, invite->origin);
+  if (!known) return;  // its next start writes it anew
+  const auto* entry = known->of(invite->id);
+  if (key && entry == nullptr) entry = known->of(trust::node_id_of(key->public_key()));
+  if (entry != nullptr) facts.swarm.revocation = entry->revocation;
+}
+
 void read_settings(NodeFacts& facts) {
   if (facts.node_file.empty()) return;
   auto node = config::load_node_config(facts.node_file);
   if (!node) {
-    std::error_code ignored;
     facts.settings_fault = ::access(facts.node_file.c_str(), R_OK) == 0 ? SettingsFault::kWrong
-                           : fs::exists(facts.node_file, ignored)       ? SettingsFault::kForbidden
+                           : errno == EACCES                            ? SettingsFault::kForbidden
                                                                         : SettingsFault::kMissing;
     facts.settings_error = node.error().message;
     return;
@@ -191,6 +210,15 @@ void read_settings(NodeFacts& facts) {
   facts.node = std::move(*node);
   facts.folder = gather_folder(*facts.node);
   facts.swarm = gather_swarm(*facts.node);
+  gather_identity(facts);
+}
+
+void gather_status(NodeFacts& facts) {
+  facts.is_socket_forbidden = ::access(facts.socket.c_str(), W_OK) != 0 && errno == EACCES;
+  auto status = get_status(facts.socket, kStatusTimeout);
+  if (!status) return;
+  facts.status = std::move(*status);
+  facts.id = facts.status->node();
 }
 
 }  // namespace
@@ -206,8 +234,7 @@ NodeFacts gather_facts(const NodePlace& place) {
     facts.node_file = beside_socket;
   read_settings(facts);
   if (facts.socket.empty() && facts.node) facts.socket = facts.node->control;
-  if (!facts.socket.empty())
-    if (auto status = get_status(facts.socket, kStatusTimeout)) facts.status = std::move(*status);
+  if (!facts.socket.empty()) gather_status(facts);
   if (facts.node_file.empty() && facts.status) {
     facts.node_file = facts.status->node_file();
     read_settings(facts);

@@ -16,6 +16,7 @@
 #include "config/node_config.hpp"
 #include "config/swarm_config.hpp"
 #include "trust/invite.hpp"
+#include "trust/revocation.hpp"
 
 namespace brigade::cli {
 
@@ -38,7 +39,14 @@ struct FolderFacts {
   std::optional<std::uint32_t> key_mode;  // permission bits; none: no key yet
   std::optional<pid_t> holder;            // the brigaded that runs in it
   bool has_members = false;               // it was a member once
+  bool has_left = false;                  // for good: it does not start
+  bool is_drained = false;
 };
+
+/// Another user's: who asks knows of it only that it is there.
+inline bool is_hidden(const FolderFacts& folder) {
+  return !folder.is_readable && !folder.owner.empty();
+}
 
 /// What it is to train, as far as the folder tells.
 struct SwarmFacts {
@@ -46,10 +54,11 @@ struct SwarmFacts {
   std::string invite_error;                   // why a node with an invite has none
   std::optional<config::SwarmConfig> config;  // none: not here yet, or see error
   std::string error;
-  bool names_data = false;             // by checksum: heads copy it
-  bool has_data = false;               // the training tokens are here
-  std::optional<std::uint32_t> stage;  // none: not chosen yet
-  std::optional<StageNeeds> needs;     // of that stage, else of the one that needs most memory
+  std::optional<trust::Revocation> revocation;  // that puts this node or its invite out
+  bool names_data = false;                      // by checksum: heads copy it
+  bool has_data = false;                        // the training tokens are here
+  std::optional<std::uint32_t> stage;           // none: not chosen yet
+  std::optional<StageNeeds> needs;  // of that stage, else of the one that needs most memory
 };
 
 struct ProbedAddress {
@@ -66,6 +75,8 @@ struct NodeFacts {
   std::string settings_error;
   std::optional<brigade::control::v1::NodeStatus> status;  // none: it does not answer
   std::string socket;
+  bool is_socket_forbidden = false;  // to who asks
+  std::string id;                    // 64 hex digits; empty: not known
   MachineFacts machine;
   FolderFacts folder;
   SwarmFacts swarm;

@@ -19,7 +19,6 @@ constexpr std::size_t kShortId = 8;
 constexpr const char* kNodeFile = "node.toml";
 constexpr const char* kInviteFile = "invite";
 constexpr const char* kSocket = "control.sock";
-constexpr const char* kLeft = "left";  // by brigade leave
 
 Error io_error(const fs::path& path, const std::error_code& error) {
   return make_error(ErrorCode::kIo, fmt::format("{}: cannot be made or changed: {}", path.string(),
@@ -118,8 +117,8 @@ Result<config::NodeConfig> prepare_node(const fs::path& folder, const std::strin
   BRIGADE_TRY(write_file_atomically(folder / kInviteFile, invite_line + "\n"));
   fs::permissions(folder / kInviteFile, fs::perms::owner_read | fs::perms::owner_write, error);
   BRIGADE_TRY(write_file_atomically(folder / kNodeFile, config::to_toml(node)));
-  fs::remove(folder / kLeft, error);
-  if (error) return io_error(folder / kLeft, error);
+  fs::remove(folder / kLeftFile, error);
+  if (error) return io_error(folder / kLeftFile, error);
   return config::load_node_config(folder / kNodeFile);
 }
 

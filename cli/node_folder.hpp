@@ -20,6 +20,8 @@ namespace brigade::cli {
 
 /// Of the service of this machine (deploy/systemd).
 inline constexpr const char* kServiceNodeFile = "/etc/brigade/node.toml";
+/// In the folder of a node that has left for good, until it joins again.
+inline constexpr const char* kLeftFile = "left";
 
 /// Where nodes of this user live: $XDG_STATE_HOME/brigade, else ~/.local/state/brigade.
 std::filesystem::path nodes_root();

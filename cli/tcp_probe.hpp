@@ -1,6 +1,8 @@
 // Whether somebody answers at an address: one TCP connection, closed at once.
 #pragma once
 
+#include <netdb.h>
+
 #include <chrono>
 #include <string>
 
@@ -17,6 +19,9 @@ enum class Probe {
 /// `address`: HOST:PORT. Blocks for `timeout` at most, and for the system's own limit where a name
 /// has to be looked up.
 Probe probe_tcp(const std::string& address, std::chrono::milliseconds timeout);
+
+/// Of a name with several addresses: all at once, and the best of what they say.
+Probe probe_any(const addrinfo& first, std::chrono::milliseconds timeout);
 
 /// "answers", "refuses the connection", …
 const char* to_string(Probe probe);

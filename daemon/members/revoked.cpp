@@ -39,10 +39,10 @@ Result<control::v1::RevokeResponse> Members::revoke(const control::v1::RevokeReq
       news.push_back(bytes);
     }
   }
-  on_revoked(news, std::nullopt);
   control::v1::RevokeResponse response;
   response.set_added(static_cast<std::uint32_t>(news.size()));
-  response.set_told(static_cast<std::uint32_t>(linked_.size()));  // who is out is gone from these
+  response.set_told(static_cast<std::uint32_t>(linked_.size()));
+  on_revoked(news, std::nullopt);
   if (failure) return *failure;
   return response;
 }

@@ -90,8 +90,12 @@ class Doctor(SwarmTest):
         self.owner_joins(announced)
         code, found = doctor(self.owner)
         self.assertEqual(code, 1)
-        port = self.owner.answer()["listen"].rsplit(":", 1)[1]
-        self.assert_bad(found["dialled"], announced, f"forward TCP and UDP port {port}")
+        # It listens for this machine alone: that is to be mended before the router's port.
+        port = announced.rsplit(":", 1)[1]
+        self.assert_bad(found["dialled"], announced, 'set listen = "0.0.0.0:7070"')
+        self.assertIn(f"forward TCP and UDP port {port} of", found["dialled"]["remedy"])
+        self.assertEqual(found["dialled"]["node"], self.owner.answer()["node"])
+        self.assertTrue(found["dialled"]["socket"].endswith("control.sock"), found["dialled"])
 
         process = self.owner.process
         process.send_signal(signal.SIGSTOP)
@@ -128,6 +132,32 @@ class Doctor(SwarmTest):
         self.assertEqual(code, 1)
         self.assert_bad(found["settings"], "thraeds", "configuration.md")
 
+    def test_nodes_that_rest_that_have_left_and_that_are_put_out(self):
+        line = self.owner_joins()
+        rests, is_out = Machine(self, "a"), Machine(self, "b")
+        for guest in (rests, is_out):
+            guest.join(line)
+            guest.wait_for(lambda s: len(s["members"]) > 1, 30, "the owner's node known")
+        self.assert_ended(rests.brigade("drain"), 0)
+        _, found = doctor(rests)
+        self.assertEqual(found["phase"]["verdict"], "note", found["phase"])
+        self.assertIn("brigade resume --socket", found["phase"]["remedy"])
+        self.assertIn("brigade resume --socket", found["stages"]["remedy"])
+        node = found["phase"]["node"]
+        self.assert_ended(rests.brigade("leave", "--now"), 0)
+        rests.process.wait(timeout=20)
+        _, found = doctor(rests)
+        self.assertEqual((found["process"]["verdict"], found["process"]["node"]), ("note", node))
+        self.assertIn("brigade join LINE --state", found["process"]["remedy"])
+
+        node = is_out.answer()["node"]
+        self.assert_ended(self.owner.brigade("swarm", "revoke", node, "--swarm", "mine",
+                                             "--reason", "a test"), 0)
+        self.assertEqual(is_out.process.wait(timeout=30), 1)
+        code, found = doctor(is_out)
+        self.assertEqual((code, found["process"]["node"]), (1, node))
+        self.assert_bad(found["process"], "has revoked node", "ask the swarm's owner")
+
     def ended(self, line):
         """The same invite, signed by the same owner, that ended long ago."""
         fields = dict(statements.read_statement("invite v1", statements.from_line(line)))
@@ -143,10 +173,10 @@ class Doctor(SwarmTest):
         guest.join(line, listen="127.0.0.2:0")
         guest.wait_for(lambda s: s["reach"] == "no", 40, "a member that could not dial it")
         _, found = doctor(guest)
-        port = guest.answer()["listen"].rsplit(":", 1)[1]
         self.assertEqual(found["dialled"]["verdict"], "note")
         self.assertIn("nothing has to be done", found["dialled"]["remedy"])
-        self.assertIn(f"forward TCP and UDP port {port}", found["dialled"]["remedy"])
+        self.assertIn('set listen = "0.0.0.0:7070"', found["dialled"]["remedy"])
+        self.assertIn("forward TCP and UDP port 7070 of", found["dialled"]["remedy"])
 
     def test_nodes_behind_real_routers(self):
         if not nat_lab.can_run():

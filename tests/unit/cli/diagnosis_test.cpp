@@ -1,107 +1,8 @@
-#include "cli/diagnosis.hpp"
-
-#include <algorithm>
+#include "tests/unit/cli/examined_node.hpp"
 
 #include "tests/catch.hpp"
 
 namespace brigade::cli {
-
-namespace control = brigade::control::v1;
-
-namespace {
-
-constexpr std::uint64_t kGigabyte = 1'000'000'000;
-constexpr std::uint64_t kNow = 1'800'000'000;
-
-/// A member that serves stage 0 of three, stopped, on a machine that is fit.
-NodeFacts stopped() {
-  NodeFacts facts;
-  facts.node_file = "/n/node.toml";
-  facts.node.emplace();
-  facts.node->invite = "/n/invite";
-  facts.node->swarm = "/n/swarm.signed";
-  facts.node->identity = "/n/identity.pem";
-  facts.node->threads = 0;
-  facts.machine = {.now_unix_s = kNow,
-                   .is_clock_synchronised = true,
-                   .cores = 4,
-                   .free_memory_bytes = 8 * kGigabyte,
-                   .gpus = std::nullopt,
-                   .lan_address = "192.168.1.5"};
-  facts.folder.path = "/n";
-  facts.folder.owner = "ada";
-  facts.folder.is_readable = true;
-  facts.folder.free_bytes = 8 * kGigabyte;
-  facts.folder.key_mode = 0600;
-  facts.swarm.invite.emplace();
-  facts.swarm.invite->created_unix_s = kNow - 100;
-  facts.swarm.invite->expires_unix_s = kNow + 100;
-  facts.swarm.config.emplace();
-  facts.swarm.config->run.keep_checkpoints = 2;
-  facts.swarm.has_data = true;
-  facts.swarm.stage = 0;
-  facts.swarm.needs = StageNeeds{kGigabyte, kGigabyte};
-  facts.doors = {{"203.0.113.7:7070", Probe::kAnswered}};
-  return facts;
-}
-
-control::MemberStatus& add_member(control::NodeStatus& status, char id, std::uint32_t stage) {
-  auto& member = *status.add_members();
-  member.set_node(std::string(64, id));
-  member.set_has_stage(true);
-  member.set_stage(stage);
-  member.set_doing("serving");
-  member.set_standing("alive");
-  member.set_can_be_dialled(true);
-  member.set_address(std::string("203.0.113.1:707") + id);
-  return member;
-}
-
-/// The same, trains with two others.
-NodeFacts running() {
-  NodeFacts facts = stopped();
-  facts.doors.clear();
-  control::NodeStatus status;
-  status.set_pid(7);
-  status.set_phase("training");
-  status.set_device("cpu");
-  status.set_stages(3);
-  status.set_seconds(600);
-  status.set_listen("0.0.0.0:7070");
-  status.set_reach("yes");
-  status.set_port_mapping("port 7070 of 203.0.113.1 by UPnP");
-  status.set_discovery("2 nodes of the DHT");
-  status.set_dht_nodes(2);
-  add_member(status, '0', 0).set_is_self(true);
-  add_member(status, '1', 1).set_is_linked(true);
-  add_member(status, '2', 2);
-  auto& link = *status.add_peers();
-  link.set_is_linked(true);
-  link.set_was_dialled(true);
-  facts.status = std::move(status);
-  facts.own_port = {"127.0.0.1:7070", Probe::kAnswered};
-  return facts;
-}
-
-/// Of one check; none if it had nothing to say.
-Finding finding(const NodeFacts& facts, const std::string& what) {
-  const auto findings = diagnose(facts);
-  const auto found = std::ranges::find(findings, what, &Finding::what);
-  return found == findings.end() ? Finding{} : *found;
-}
-
-bool has(const std::string& text, const char* part) {
-  return text.find(part) != std::string::npos;
-}
-
-std::vector<std::string> bad_ones(const NodeFacts& facts) {
-  std::vector<std::string> names;
-  for (const Finding& one : diagnose(facts))
-    if (one.verdict == Verdict::kBad) names.push_back(one.what);
-  return names;
-}
-
-}  // namespace
 
 TEST_CASE("with a healthy node nothing is bad, and each other finding has a remedy") {
   CHECK(bad_ones(running()).empty());
@@ -122,8 +23,61 @@ TEST_CASE("a node that does not run is bad alone, and is told how to start") {
   CHECK(finding(facts, "process").remedy == "systemctl restart brigaded");
   facts.folder.holder = 77;
   CHECK(has(finding(facts, "process").found, "process 77 runs and does not answer"));
-  facts.folder.is_readable = false;
+}
+
+TEST_CASE("of another user's node nothing is said but who may look, and at which node") {
+  NodeFacts facts = stopped();
+  facts.folder.is_readable = false;  // so that its lock is not seen either
+  facts.own_port = {"127.0.0.1:7070", Probe::kAnswered};
+  CHECK(finding(facts, "process").remedy == "sudo -u ada brigade doctor --state /n");
+  CHECK(finding(facts, "port").found.empty());
+  facts.node_file = "/etc/brigade/node.toml";
   CHECK(finding(facts, "process").remedy == "sudo -u ada brigade doctor");
+  facts = NodeFacts{};
+  facts.socket = "/n/control.sock";
+  CHECK(has(finding(facts, "process").found, "nobody answers there"));
+  facts.is_socket_forbidden = true;
+  CHECK(finding(facts, "process").found == "/n/control.sock is for another user alone");
+  CHECK(finding(facts, "process").remedy == "sudo brigade doctor --socket /n/control.sock");
+}
+
+TEST_CASE("a node that has left comes back by joining, not by a start") {
+  NodeFacts facts = stopped();
+  facts.folder.has_left = true;
+  CHECK(bad_ones(facts).empty());
+  CHECK(finding(facts, "process").verdict == Verdict::kNote);
+  CHECK(has(finding(facts, "process").remedy, "brigade join LINE --state /n"));
+}
+
+TEST_CASE("a drained node rests until it resumes, after a start too") {
+  NodeFacts facts = running();
+  facts.socket = "/n/control.sock";
+  facts.status->set_phase("drained");
+  facts.status->mutable_members(0)->set_doing("drained");
+  CHECK(finding(facts, "phase").verdict == Verdict::kNote);
+  CHECK(has(finding(facts, "phase").remedy, "brigade resume --socket /n/control.sock"));
+  CHECK(has(finding(facts, "stages").remedy, "brigade resume --socket /n/control.sock, or on"));
+  facts.node_file = "/etc/brigade/node.toml";
+  CHECK(has(finding(facts, "phase").remedy, "brigade resume, if"));
+  facts = stopped();
+  facts.folder.is_drained = true;
+  CHECK(bad_ones(facts).empty());
+  CHECK(has(finding(facts, "process").remedy, "brigaded --config /n/node.toml, then brigade res"));
+}
+
+TEST_CASE("a node that the owner has put out is told so, and how it gets in again") {
+  NodeFacts facts = stopped();
+  facts.swarm.revocation.emplace();
+  facts.swarm.revocation->reason = "sends nonsense";
+  facts.swarm.revocation->subject = NodeId{};
+  CHECK(finding(facts, "process").verdict == Verdict::kBad);
+  CHECK(has(finding(facts, "process").found, "revoked node 00000000: sends nonsense"));
+  CHECK(has(finding(facts, "process").remedy, "ask the swarm's owner"));
+  CHECK(has(finding(facts, "process").remedy, "rm /n/identity.pem, then brigaded --config"));
+  facts.swarm.revocation->subject = trust::InviteId{};
+  facts.folder.has_left = true;  // a line of the same invite would not help
+  CHECK(has(finding(facts, "process").found, "revoked invite"));
+  CHECK(has(finding(facts, "process").remedy, "new line, and: brigade join LINE --state /n"));
 }
 
 TEST_CASE("too little memory is bad before a start, and a note for a node that runs") {
@@ -200,7 +154,10 @@ TEST_CASE("settings that do not load are bad, with the parser's words") {
   CHECK(finding(facts, "settings").found == facts.settings_error);
   CHECK(bad_ones(facts) == std::vector<std::string>{"settings"});
   facts.settings_fault = SettingsFault::kForbidden;
+  CHECK(finding(facts, "settings").remedy == "sudo brigade doctor --state /n");
+  facts.node_file = "/etc/brigade/node.toml";
   CHECK(finding(facts, "settings").remedy == "sudo brigade doctor");
+  facts.node_file = "/n/node.toml";
   facts.settings_fault = SettingsFault::kMissing;
   CHECK(has(finding(facts, "settings").remedy, "brigade join LINE --state /n"));
 }
@@ -252,167 +209,29 @@ TEST_CASE("a description that can't be read is removed, one that is missing is a
 TEST_CASE("a head without data is bad unless they are copied; others need none") {
   NodeFacts facts = stopped();
   facts.swarm.has_data = false;
+  facts.swarm.config->stages = 3;
   CHECK(finding(facts, "data").verdict == Verdict::kBad);
+  CHECK(has(finding(facts, "data").remedy, "brigade join LINE --stage 1"));
+  facts.swarm.config->stages = 1;
+  CHECK(finding(facts, "data").remedy == "put the token file there");
+  facts.swarm.config->stages = 3;
+  facts.node->invite.clear();
+  CHECK(finding(facts, "data").remedy == "put the token file there");
   facts.swarm.names_data = true;
   CHECK(finding(facts, "data").verdict == Verdict::kNote);
   facts.swarm.stage = 1;
   CHECK(finding(facts, "data").found.empty());
 }
 
-TEST_CASE("a port that another program has is bad") {
-  NodeFacts facts = stopped();
-  facts.own_port = {"127.0.0.1:7070", Probe::kAnswered};
-  CHECK(has(finding(facts, "port").found, "another program listens at 127.0.0.1:7070"));
-  CHECK(has(finding(facts, "port").remedy, "listen"));
-  facts.folder.holder = 7;  // it is the node itself
-  CHECK(finding(facts, "port").found.empty());
-}
-
-TEST_CASE("a node that listens where nobody gets through is told") {
+TEST_CASE("a line of --json names the node's socket, and the node where it is known") {
   NodeFacts facts = running();
-  facts.own_port.probe = Probe::kSilent;
-  CHECK(finding(facts, "port").verdict == Verdict::kBad);
-  facts.own_port.probe = Probe::kAnswered;
-  facts.status->set_listen("127.0.0.1:7070");
-  CHECK(has(finding(facts, "port").remedy, "listen = \"0.0.0.0:7070\""));
-}
-
-TEST_CASE("an announced address that does not answer is bad, with port and LAN address") {
-  NodeFacts facts = running();
-  facts.status->set_reach("announced");
-  facts.announced = {"198.51.100.9:7171", Probe::kSilent};
-  const Finding one = finding(facts, "dialled");
-  CHECK(one.verdict == Verdict::kBad);
-  CHECK(has(one.remedy, "forward TCP and UDP port 7070 of the router to 192.168.1.5, port 7070"));
-  CHECK(has(one.remedy, "nc -vz 198.51.100.9 7171"));
-  facts.announced.probe = Probe::kUnknownName;
-  CHECK(has(finding(facts, "dialled").remedy, "set announce"));
-  facts.announced.probe = Probe::kAnswered;
-  CHECK(finding(facts, "dialled").verdict == Verdict::kOk);
-}
-
-TEST_CASE("who was dialled from outside is reached, whatever its own router answers inside") {
-  NodeFacts facts = running();
-  facts.status->set_reach("announced");
-  facts.announced = {"198.51.100.9:7171", Probe::kRefused};
-  auto& link = *facts.status->mutable_peers(0);
-  link.set_node(facts.status->members(1).node());
-  link.set_was_dialled(false);
-  CHECK(finding(facts, "dialled").verdict == Verdict::kNote);
-  CHECK(has(finding(facts, "dialled").found, "1 node dialled this one"));
-  // Through a relay it proves nothing.
-  facts.status->mutable_members(1)->set_relay(std::string(64, '2'));
-  CHECK(finding(facts, "dialled").verdict == Verdict::kBad);
-}
-
-TEST_CASE("a node behind NAT needs nothing: its relay is named, and how to be dialled") {
-  NodeFacts facts = running();
-  facts.status->set_reach("no");
-  facts.status->mutable_members(1)->set_relay(std::string(64, '2'));
-  facts.status->set_port_mapping("none: NAT-PMP: no answer; UPnP: no router");
-  const Finding one = finding(facts, "dialled");
-  CHECK(one.verdict == Verdict::kNote);
-  CHECK(has(one.found, "some through 22222222"));
-  CHECK(one.remedy ==
-        "nothing has to be done; to be dialled, forward TCP and UDP port 7070 of the "
-        "router to 192.168.1.5, port 7070");
-  CHECK(has(finding(facts, "router").remedy, "turn UPnP or NAT-PMP on"));
-  facts.status->set_port_mapping(
-      "port 7070 of 10.0.0.2 by UPnP, but that router is behind another "
-      "one: open the port there too");
-  CHECK(has(finding(facts, "router").remedy, "outer router"));
-  facts.status->set_port_mapping("off: node.toml sets port_mapping = false");
-  CHECK(has(finding(facts, "router").remedy, "port_mapping = true"));
-}
-
-TEST_CASE("whether it can be dialled is not known before somebody was asked") {
-  NodeFacts facts = running();
-  facts.status->set_reach("unknown");
-  CHECK(finding(facts, "dialled").verdict == Verdict::kOk);
-  facts.status->mutable_members()->DeleteSubrange(1, 2);
-  CHECK(has(finding(facts, "dialled").remedy, "announce = \"HOST:PORT\""));
-}
-
-TEST_CASE("an invite whose nodes do not answer is bad for who knows nobody else") {
-  NodeFacts facts = stopped();
-  facts.doors.front().probe = Probe::kRefused;
-  CHECK(finding(facts, "way in").verdict == Verdict::kBad);
-  CHECK(has(finding(facts, "way in").remedy, "nc -vz 203.0.113.7 7070"));
-  facts.folder.has_members = true;
-  CHECK(finding(facts, "way in").verdict == Verdict::kNote);
-  facts.folder.has_members = false;
-  facts.doors.clear();
-  facts.swarm.config.reset();
-  CHECK(has(finding(facts, "way in").remedy, "brigade invite --contact"));
-}
-
-TEST_CASE("a stage without nodes is bad, one with a single node a note") {
-  NodeFacts facts = running();
-  CHECK(finding(facts, "stages").verdict == Verdict::kNote);
-  CHECK(has(finding(facts, "stages").found, "nodes alive by stage: 1, 1, 1"));
-  facts.status->mutable_members(2)->set_standing("suspected");
-  CHECK(finding(facts, "members").found == "2 alive, 1 suspected");
-  CHECK(finding(facts, "stages").verdict == Verdict::kBad);
-  CHECK(has(finding(facts, "stages").remedy, "brigade join LINE --stage 2"));
-  facts = running();
-  for (const char id : {'3', '4', '5'})
-    add_member(*facts.status, id, static_cast<std::uint32_t>(id - '3'));
-  CHECK(finding(facts, "stages").verdict == Verdict::kOk);
-}
-
-TEST_CASE("without a link to a neighbour it says whom to dial, or that nobody can be") {
-  NodeFacts facts = running();
-  CHECK(finding(facts, "links").found == "with stage 1");
-  auto& neighbour = *facts.status->mutable_members(1);
-  neighbour.set_is_linked(false);
-  neighbour.set_last_error("no answer within 10000 ms");
-  const Finding one = finding(facts, "links");
-  CHECK(one.verdict == Verdict::kBad);
-  CHECK(has(one.found, "no link with stage 1: no answer"));
-  CHECK(one.remedy == "let this machine dial out: nc -vz 203.0.113.1 7071");
-  neighbour.set_can_be_dialled(false);
-  CHECK(has(finding(facts, "links").remedy, "a node that can be dialled is needed"));
-  facts.status->set_seconds(3);
-  CHECK(finding(facts, "links").verdict == Verdict::kNote);
-}
-
-TEST_CASE("a neighbour that is quarantined has no link, and the reason is told") {
-  NodeFacts facts = running();
-  auto& neighbour = *facts.status->mutable_members(1);
-  neighbour.set_is_linked(false);
-  neighbour.set_quarantined_s(60);
-  neighbour.set_quarantine_reason("a replay");
-  CHECK(has(finding(facts, "links").found, "quarantined: a replay"));
-  CHECK(has(finding(facts, "links").remedy, "wait 1 min"));
-}
-
-TEST_CASE("in a line each peer of node.toml has to be linked") {
-  NodeFacts facts = running();
-  facts.status->clear_members();
-  CHECK(finding(facts, "links").found == "with all peers of node.toml: 1");
-  auto& peer = *facts.status->add_peers();
-  peer.set_stage(1);
-  peer.set_address("10.0.0.2:7070");
-  peer.set_last_error("connection refused");
-  CHECK(has(finding(facts, "links").found, "no link with stage 1: connection refused"));
-  CHECK(has(finding(facts, "links").remedy, "nc -vz 10.0.0.2 7070"));
-}
-
-TEST_CASE("a swarm in which nobody can be dialled is bad") {
-  NodeFacts facts = running();
-  CHECK(finding(facts, "can be dialled").found == "3 of 3 members");
-  for (auto& member : *facts.status->mutable_members()) member.set_can_be_dialled(false);
-  facts.status->set_reach("no");
-  CHECK(finding(facts, "can be dialled").verdict == Verdict::kBad);
-  CHECK(has(finding(facts, "can be dialled").remedy, "forward TCP and UDP port 7070"));
-}
-
-TEST_CASE("a DHT that is off or empty is a note") {
-  NodeFacts facts = running();
-  facts.status->set_dht_nodes(0);
-  CHECK(has(finding(facts, "dht").remedy, "bootstrap"));
-  facts.status->set_discovery("off");
-  CHECK(has(finding(facts, "dht").remedy, "dht = true"));
+  facts.socket = "/n/control.sock";
+  const Json unknown = to_json(diagnose(facts).front(), facts);
+  CHECK_FALSE(unknown.contains("node"));
+  CHECK(unknown.at("socket") == "/n/control.sock");
+  CHECK(unknown.at("check") == "memory");
+  facts.id = std::string(64, '0');
+  CHECK(to_json(diagnose(facts).front(), facts).at("node") == facts.id);
 }
 
 }  // namespace brigade::cli
