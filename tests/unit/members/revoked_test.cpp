@@ -118,13 +118,15 @@ class Rig {
   std::vector<NodeId> blamed;
   Deeds transport;
   TransportCallbacks calls;
-  std::optional<Members> members;
 
  private:
   test::TemporaryFolder folder_;
   Identity identity_ = make_identity().value();
   boost::asio::io_context core_;
   Notary reader_ = swarm.notary();
+
+ public:
+  std::optional<Members> members;  // its thread posts to the strand until it is gone
 };
 
 }  // namespace
