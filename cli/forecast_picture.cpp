@@ -51,7 +51,7 @@ double round_up(double least) {
 class Picture {
  public:
   explicit Picture(const Simulated& simulated)
-      : simulated_(simulated), seconds_(sim_seconds(simulated.plan.lasts)) {
+      : simulated_(simulated), seconds_(sim::to_seconds(simulated.plan.lasts)) {
     double most = 0;
     for (const auto& moment : simulated.forecast.moments)
       most = std::max({most, moment.rate, moment.possible});
@@ -112,7 +112,7 @@ class Picture {
 
   void draw_events() {
     for (std::size_t i = 0; i < simulated_.forecast.events.size(); ++i) {
-      const double x = x_of(sim_seconds(simulated_.plan.events[i].at));
+      const double x = x_of(sim::to_seconds(simulated_.plan.events[i].at));
       svg_ += fmt::format(
           "<line x1=\"{0:.1f}\" x2=\"{0:.1f}\" y1=\"{1:.1f}\" y2=\"{2:.1f}\" stroke=\"#c0392b\" "
           "stroke-dasharray=\"3 3\"/>\n",

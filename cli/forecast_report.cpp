@@ -74,7 +74,7 @@ std::string advice(const Simulated& simulated) {
 
 std::string outcome_line(const Simulated& simulated, std::size_t index) {
   const sim::Forecast::Outcome& outcome = simulated.forecast.events[index];
-  const double at_s = sim_seconds(simulated.plan.events[index].at);
+  const double at_s = sim::to_seconds(simulated.plan.events[index].at);
   if (outcome.machines.empty()) return fmt::format("{}: nobody is there", as_clock(at_s));
   std::string line = fmt::format("{}  {}: {} of the power left", as_clock(at_s),
                                  event_name(simulated, index), percent(outcome.possible));
@@ -107,10 +107,6 @@ void add_plot(const Simulated& simulated, std::size_t columns, std::vector<std::
 
 }  // namespace
 
-double sim_seconds(Duration duration) {
-  return std::chrono::duration<double>(duration).count();
-}
-
 std::string event_name(const Simulated& simulated, std::size_t index) {
   const Machines& machines = simulated.forecast.events[index].machines;
   std::set<std::uint32_t> stages;
@@ -126,7 +122,7 @@ std::vector<std::string> forecast_lines(const Simulated& simulated, std::size_t 
   lines.emplace_back();
   lines.push_back(fmt::format(
       "trained   {} micro-batches in {}: {:.1f} a minute, {} tokens/s, {} of what is possible",
-      with_commas(forecast.microbatches), in_words(sim_seconds(simulated.plan.lasts)),
+      with_commas(forecast.microbatches), in_words(sim::to_seconds(simulated.plan.lasts)),
       kMinute * forecast.rate,
       with_commas(static_cast<std::uint64_t>(forecast.rate * simulated.plan.tokens)),
       percent(forecast.possible > 0 ? forecast.rate / forecast.possible : 0)));
@@ -143,7 +139,7 @@ std::vector<std::string> forecast_lines(const Simulated& simulated, std::size_t 
 Json forecast_json(const Simulated& simulated) {
   const sim::Forecast& forecast = simulated.forecast;
   Json json;
-  json["seconds"] = sim_seconds(simulated.plan.lasts);
+  json["seconds"] = sim::to_seconds(simulated.plan.lasts);
   json["microbatches"] = forecast.microbatches;
   json["microbatches_per_s"] = forecast.rate;
   json["tokens_per_s"] = forecast.rate * simulated.plan.tokens;

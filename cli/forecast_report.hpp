@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "base/time.hpp"
 #include "cli/event_json.hpp"
 #include "config/plan_config.hpp"
 #include "sim/forecast.hpp"
@@ -24,7 +23,6 @@ Json forecast_json(const Simulated& simulated);
 /// stage was.
 std::string forecast_picture(const Simulated& simulated);
 
-double sim_seconds(Duration duration);
 /// "kill 3 laptops (stage 1)": what happens in event `index`.
 std::string event_name(const Simulated& simulated, std::size_t index);
 

@@ -39,10 +39,6 @@ struct SimulateFlags {
   bool traces = false;
 };
 
-Duration to_duration(double seconds) {
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
-}
-
 double bytes_of_codec(const std::string& codec) {
   if (codec == "bf16") return 2;
   return codec == "int8" ? 1 : 4;
@@ -86,11 +82,12 @@ void add_machines(const config::PlanConfig& config, sim::Plan& plan) {
       if (some.stage != "auto") machine.stage = config::stage_of(some);
       machine.per_second = between(some.per_minute, some.per_minute_most, random) / 60;
       const double round_trip_ms = between(some.round_trip_ms, some.round_trip_ms_most, random);
-      machine.line = to_duration(round_trip_ms / 1000 / 4);  // a quarter: one way, to the middle
+      machine.line =
+          sim::from_seconds(round_trip_ms / 1000 / 4);  // a quarter: one way, to the middle
       machine.bytes_per_second =
           to_bytes(between(some.mbit_per_s, some.mbit_per_s_most, random) / 8);
-      machine.dies_every = to_duration(3600 * some.dies_every_h);
-      machine.away = to_duration(60 * some.away_min);
+      machine.dies_every = sim::from_seconds(3600 * some.dies_every_h);
+      machine.away = sim::from_seconds(60 * some.away_min);
       plan.machines.push_back(machine);
     }
   }
@@ -107,8 +104,8 @@ void add_events(const config::PlanConfig& config, sim::Plan& plan) {
   for (const config::PlanEvent& one : config.events) {
     sim::Plan::Event event;
     event.what = kind_of(one.what);
-    event.at = to_duration(one.at_s);
-    event.lasts = to_duration(one.lasts_s);
+    event.at = sim::from_seconds(one.at_s);
+    event.lasts = sim::from_seconds(one.lasts_s);
     event.factor = one.factor;
     event.count = one.count;
     for (std::uint32_t kind = 0; kind < config.machines.size() && !one.machines.empty(); ++kind) {
@@ -121,7 +118,7 @@ void add_events(const config::PlanConfig& config, sim::Plan& plan) {
 sim::Plan to_plan(const config::PlanConfig& config) {
   sim::Plan plan;
   plan.stages = config.stages;
-  plan.lasts = to_duration(60 * config.minutes);
+  plan.lasts = sim::from_seconds(60 * config.minutes);
   plan.seed = config.seed;
   plan.tokens = config.microbatch.tokens;
   plan.activation_bytes = to_bytes(config.microbatch.activation_mb);

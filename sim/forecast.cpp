@@ -26,14 +26,6 @@ constexpr double kRecovered = 0.9;
 constexpr double kLeastLook_s = 10;  // means are over at least this, and so many micro-batches
 constexpr double kLookMicrobatches = 20;
 
-double to_s(Duration duration) {
-  return std::chrono::duration<double>(duration).count();
-}
-
-Duration to_duration(double seconds) {
-  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
-}
-
 /// Seconds until who begins has copied its stage.
 double copies_s(const Plan& plan, const Plan::Machine& machine) {
   if (machine.bytes_per_second == 0) return 0;
@@ -55,7 +47,8 @@ double exponential(Random& random) {
 
 class Forecaster {
  public:
-  explicit Forecaster(const Plan& plan) : plan_(plan) {
+  explicit Forecaster(const Plan& plan)
+      : plan_(plan), gone_at_(plan.machines.size(), Duration::max()) {
     forecast_.stage_of = place(plan);
     make_scenario();
     for (std::size_t i = 0; i < plan.events.size(); ++i) add_event(i);
@@ -69,9 +62,9 @@ class Forecaster {
     const Duration spacing = std::max<Duration>(std::chrono::seconds{1}, plan_.lasts / kMoments);
     options.sample_every = std::min(spacing, kLook);
     options.on_sample = [&](const SwarmSample& sample) {
-      const double at_s = to_s(sample.at.time_since_epoch());
-      if (on_progress) on_progress(at_s / to_s(plan_.lasts));
-      if (at_s_.empty() || at_s - at_s_.back() >= to_s(spacing)) take(sample);
+      const double at_s = to_seconds(sample.at.time_since_epoch());
+      if (on_progress) on_progress(at_s / to_seconds(plan_.lasts));
+      if (at_s_.empty() || at_s - at_s_.back() >= to_seconds(spacing)) take(sample);
     };
     const SwarmResult result = sim::run(scenario_, plan_.seed, options);
     forecast_.violation = explain(scenario_, plan_.seed, result);
@@ -91,8 +84,8 @@ class Forecaster {
     scenario_.options.average_every = plan_.average_every;
     scenario_.activation_bytes = plan_.activation_bytes;
     scenario_.tokens = plan_.tokens;
-    scenario_.device.forward = to_duration(kForwardShare);  // of a machine that does one a second
-    scenario_.device.backward = to_duration(1 - kForwardShare);
+    scenario_.device.forward = from_seconds(kForwardShare);  // of a machine that does one a second
+    scenario_.device.backward = from_seconds(1 - kForwardShare);
     scenario_.device.update = scenario_.device.share = scenario_.device.blend = Duration{};
     scenario_.device.jitter = kJitter;
     scenario_.heals_at = plan_.lasts;
@@ -101,7 +94,7 @@ class Forecaster {
       const Plan::Machine& machine = plan_.machines[i];
       scenario_.slowness.emplace_back(i, 1 / (machine.per_second * (1 + kJitter / 2)));
       LinkModel line;
-      line.latency = uniform(machine.line, to_duration(kJitter * to_s(machine.line)));
+      line.latency = uniform(machine.line, from_seconds(kJitter * to_seconds(machine.line)));
       line.bytes_per_second = machine.bytes_per_second;
       scenario_.lines.push_back(line);
     }
@@ -112,7 +105,7 @@ class Forecaster {
     Chosen chosen;
     for (std::uint32_t i = 0; i < plan_.machines.size(); ++i) {
       const bool is_meant = !event.kind || plan_.machines[i].kind == *event.kind;
-      if (is_meant && event.at < gone_at(i)) chosen.push_back(i);
+      if (is_meant && event.at < gone_at_[i]) chosen.push_back(i);
     }
     std::ranges::sort(chosen, {},
                       [&](std::uint32_t i) { return mix_seed(plan_.seed, kEventSalt, index, i); });
@@ -121,10 +114,12 @@ class Forecaster {
     for (const std::uint32_t i : chosen) {
       Duration lasts = event.lasts;
       const bool returns = event.what == Kind::kKill && lasts > Duration::zero();
-      if (returns) lasts += to_duration(copies_s(plan_, plan_.machines[i]));
+      if (returns) lasts += from_seconds(copies_s(plan_, plan_.machines[i]));
       if (lasts == Duration::zero() && event.what != Kind::kKill && event.what != Kind::kLeave) {
         lasts = plan_.lasts;
       }
+      const bool is_final = event.what == Kind::kLeave || lasts == Duration::zero();
+      if (is_final) gone_at_[i] = std::min(gone_at_[i], event.at);
       scenario_.faults.push_back({event.what, event.at, i, 0, lasts, event.factor});
       if (event.what != Kind::kKill) disturbing_.push_back(scenario_.faults.back());
       if (event.what == Kind::kKill) ++forecast_.deaths;
@@ -137,41 +132,31 @@ class Forecaster {
     const Plan::Machine& machine = plan_.machines[index];
     if (machine.dies_every == Duration::zero()) return;
     Random random(mix_seed(plan_.seed, kDeathSalt, index));
-    const double away_s = to_s(machine.away) + copies_s(plan_, machine);
-    double at_s = exponential(random) * to_s(machine.dies_every);
-    const double end_s = std::min(to_s(plan_.lasts), to_s(gone_at(index)));
-    for (; at_s < end_s; at_s += away_s + exponential(random) * to_s(machine.dies_every)) {
+    const double away_s = to_seconds(machine.away) + copies_s(plan_, machine);
+    double at_s = exponential(random) * to_seconds(machine.dies_every);
+    const double end_s = std::min(to_seconds(plan_.lasts), to_seconds(gone_at_[index]));
+    for (; at_s < end_s; at_s += away_s + exponential(random) * to_seconds(machine.dies_every)) {
       scenario_.faults.push_back(
-          {Kind::kKill, to_duration(at_s), index, 0, to_duration(std::max(away_s, 1e-3)), 1});
+          {Kind::kKill, from_seconds(at_s), index, 0, from_seconds(std::max(away_s, 1e-3)), 1});
       ++forecast_.deaths;
     }
-  }
-
-  /// When it dies or leaves for good.
-  Duration gone_at(std::uint32_t machine) const {
-    Duration at = Duration::max();
-    for (const SwarmFault& fault : scenario_.faults) {
-      const bool is_final = fault.kind == Kind::kLeave || fault.lasts == Duration::zero();
-      if (fault.target == machine && is_final) at = std::min(at, fault.at);
-    }
-    return at;
   }
 
   /// Of what a machine computes when nothing is wrong with it; who is dead is in the sample.
   double part_at(std::uint32_t machine, double at_s) const {
     double part = 1;
     for (const SwarmFault& fault : disturbing_) {
-      const bool is_over = fault.kind != Kind::kLeave && at_s >= to_s(fault.at + fault.lasts);
-      if (fault.target != machine || at_s < to_s(fault.at) || is_over) continue;
+      const bool is_over = fault.kind != Kind::kLeave && at_s >= to_seconds(fault.at + fault.lasts);
+      if (fault.target != machine || at_s < to_seconds(fault.at) || is_over) continue;
       part = fault.kind == Kind::kSlow ? part / fault.factor : 0;
     }
     return part;
   }
 
   void take(const SwarmSample& sample) {
-    const double at_s = to_s(sample.at.time_since_epoch());
+    const double at_s = to_seconds(sample.at.time_since_epoch());
     std::vector<double> possible(plan_.stages, 0);
-    if (at_s < kWarmUp * to_s(plan_.lasts) || at_s_.empty()) {
+    if (at_s < kWarmUp * to_seconds(plan_.lasts) || at_s_.empty()) {
       warm_s_ = at_s;
       warm_moments_ = 0;
       possible_.assign(plan_.stages, 0);
@@ -184,7 +169,8 @@ class Forecaster {
       if (stage == 0) trained += host.applied;
       const double per_second = plan_.machines[i].per_second * part_at(i, at_s);
       if (host.is_alive) possible[stage] += per_second;
-      if (warm_moments_ > 0) used_[stage] += per_second * to_s(host.busy - last_.hosts[i].busy);
+      if (warm_moments_ > 0)
+        used_[stage] += per_second * to_seconds(host.busy - last_.hosts[i].busy);
     }
     for (std::uint32_t stage = 0; stage < plan_.stages; ++stage)
       possible_[stage] += possible[stage];
@@ -245,7 +231,7 @@ class Forecaster {
     double possible = 0;
     std::size_t count = 0;
     for (const Forecast::Moment& moment : forecast_.moments) {
-      if (moment.at_s < kWarmUp * to_s(plan_.lasts)) continue;
+      if (moment.at_s < kWarmUp * to_seconds(plan_.lasts)) continue;
       possible += moment.possible;
       ++count;
     }
@@ -261,7 +247,7 @@ class Forecaster {
   }
 
   void conclude_event(const Plan::Event& event, Forecast::Outcome& outcome, double look_s) const {
-    const double at_s = to_s(event.at);
+    const double at_s = to_seconds(event.at);
     const std::size_t then = index_at(at_s);
     const double possible_before =
         then > 0 ? forecast_.moments[then - 1].possible : possible_at_first();
@@ -275,7 +261,7 @@ class Forecaster {
       outcome.recovered_s = at_s_[i] - at_s_[then];
       break;
     }
-    const double watch_s = at_s + std::max(10 * look_s, to_s(event.lasts));
+    const double watch_s = at_s + std::max(10 * look_s, to_seconds(event.lasts));
     std::size_t since = then;
     for (std::size_t i = then; i < at_s_.size() && at_s_[i] <= watch_s; ++i) {
       if (trained_[i] > trained_[since]) since = i;
@@ -286,6 +272,7 @@ class Forecaster {
   const Plan& plan_;
   SwarmScenario scenario_;
   Forecast forecast_;
+  std::vector<Duration> gone_at_;       // of each machine: when it dies or leaves for good
   std::vector<SwarmFault> disturbing_;  // that leave a machine alive
   std::vector<double> at_s_;            // of each sample
   std::vector<std::uint64_t> trained_;

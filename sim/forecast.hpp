@@ -6,6 +6,7 @@
 // lines that several links of a machine share, and the mathematics.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <functional>
@@ -17,6 +18,13 @@
 #include "sim/swarm_scenario.hpp"
 
 namespace brigade::sim {
+
+inline double to_seconds(Duration duration) {
+  return std::chrono::duration<double>(duration).count();
+}
+inline Duration from_seconds(double seconds) {
+  return std::chrono::duration_cast<Duration>(std::chrono::duration<double>(seconds));
+}
 
 struct Plan {
   struct Machine {
