@@ -34,8 +34,8 @@ inline constexpr std::uint32_t kMaxKeptGradients = 4096;  // applied, not yet ac
 inline constexpr std::uint32_t kMaxAppliedAhead = 4096;   // applied beyond the oldest that is not
 // With replicas one micro-batch may be suspended for minutes while its head goes on: 500 a second.
 inline constexpr std::uint32_t kMaxAppliedAheadReplicas = 65'536;
-inline constexpr std::uint32_t kMaxOffers = 16;         // checkpoints named in one beacon
-inline constexpr std::uint32_t kMaxHeadsInSwarm = 256;  // of a line; accounts kept of replicas
+inline constexpr std::uint32_t kMaxOffers = 16;          // checkpoints named in one beacon
+inline constexpr std::uint32_t kMaxHeadsInSwarm = 1024;  // of a line; accounts kept of replicas
 inline constexpr std::uint32_t kMaxSuspended = 1024;  // of one head: they take no place in windows
 inline constexpr std::uint32_t kMaxGoneTold = 32;     // instances named in one beacon
 inline constexpr std::uint32_t kMaxGoneKnown = 1024;

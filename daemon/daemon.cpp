@@ -106,10 +106,11 @@ Result<> Daemon::start(const StageLibrary& library) {
       to_core_options(options_.swarm, identity_.id, slice_.stage, eval_batches_);
   if (options_.entry) BRIGADE_TRY(config::check_for_members(options_.swarm));
   if (options_.entry) make_replica(core_options, options_.swarm, instance_);
-  driver_.emplace(
-      Driver::Parts{core_, pool_, engine_, state_, checkpoints_,
-                    [this](const Report& report) { on_report(report); }, to_codec(options_.swarm)},
-      core_options, std::move(known));
+  driver_.emplace(Driver::Parts{core_, pool_, engine_, state_, checkpoints_,
+                                [this](const Report& report) { on_report(report); },
+                                [this](const swarm::LinkWanted& wish) { want_link(wish); },
+                                to_codec(options_.swarm)},
+                  core_options, std::move(known));
   BRIGADE_TRY(start_links(library));
   BRIGADE_TRY(control_.start(options_.node.control));
   BRIGADE_ASSIGN(const StageFacts facts, start_stage(library, std::move(source)));
@@ -305,7 +306,7 @@ void Daemon::make_members(const StageLibrary& library) {
               [this](const Mover::Move& move) {
                 asio::post(core_, [this, move] { move_to(move); });
               },
-          .count_replicas = [this](std::uint32_t replicas) { driver_->count_replicas(replicas); },
+          .count_replicas = [this](const auto& counted) { driver_->count_replicas(counted); },
           .outside = make_outside(options_.node, options_.entry->description.origin)},
       [this](const Report& report) { on_report(report); });
 }
@@ -405,6 +406,11 @@ void Daemon::on_report(const Report& report) {
   if (std::holds_alternative<CheckpointChanged>(report) ||
       std::holds_alternative<swarm::PhaseChanged>(report))
     asio::post(core_, [this] { leave_when_done(); });
+}
+
+/// Not from inside the driver's own loop over actions.
+void Daemon::want_link(const swarm::LinkWanted& wish) {
+  if (members_) asio::post(core_, [this, wish] { members_->want_link(wish); });
 }
 
 void Daemon::on_phase(swarm::Phase phase) {

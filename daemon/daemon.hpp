@@ -96,6 +96,7 @@ class Daemon {
   KeeperSetup keeper_setup(const StageLibrary& library) const;
   void watch_process();
   void on_report(const Report& report);
+  void want_link(const swarm::LinkWanted& wish);
   void on_phase(swarm::Phase phase);
   control::v1::NodeStatus status();
 

@@ -40,6 +40,7 @@ class Driver {
     StateDir& state;
     CheckpointStore& checkpoints;
     std::function<void(const Report&)> report;
+    std::function<void(const swarm::LinkWanted&)> want_link;
     Codec codec = Codec::kFp32;  // wished for by the swarm
   };
   Driver(const Parts& parts, const swarm::Options& options, swarm::StartState start);
@@ -52,7 +53,7 @@ class Driver {
   void request_stop(TimePoint deadline);
   /// Replicas: what the weights begin with; position 0: the seeded initialisation.
   void start_from(const swarm::CheckpointId& checkpoint) { handle(swarm::StartFrom{checkpoint}); }
-  void count_replicas(std::uint32_t replicas) { handle(swarm::ReplicasCounted{replicas}); }
+  void count_replicas(const swarm::ReplicasCounted& counted) { handle(counted); }
   /// A file that another node of this stage wrote, complete and unchecked. Checked on the pool; a
   /// sound one is this node's from then on.
   void take_in_checkpoint(const swarm::CheckpointId& expected, const std::filesystem::path& file,
@@ -97,6 +98,7 @@ class Driver {
   void carry_out(const swarm::Forget& action);
   void carry_out(const swarm::StoreSnapshot& action);
   void carry_out(const swarm::RemoveCheckpoint& action);
+  void carry_out(const swarm::LinkWanted& action) { parts_.want_link(action); }
   template <class Reported>
   void carry_out(const Reported& action) {
     report(action);

@@ -18,6 +18,7 @@ static_assert(static_cast<int>(swarm::PathRequest::Kind::kSuspended) == wire::PA
 static_assert(static_cast<int>(swarm::PathRequest::Kind::kResumed) == wire::PATH_RESUMED);
 static_assert(static_cast<int>(swarm::PathRequest::Kind::kAdopt) == wire::PATH_ADOPT);
 static_assert(static_cast<int>(swarm::PathRequest::Kind::kClosed) == wire::PATH_CLOSED);
+static_assert(static_cast<int>(swarm::PathRequest::Kind::kSooner) == wire::PATH_SOONER);
 
 Result<std::vector<swarm::Holder>> holders_from(
     const google::protobuf::RepeatedPtrField<wire::Holder>& in) {
@@ -84,6 +85,7 @@ Result<swarm::Message> node_beacon_from(const wire::NodeBeacon& in) {
   BRIGADE_ASSIGN(out.stamp, clock_from("stamp", in.stamp_ns()));
   BRIGADE_ASSIGN(out.echo, clock_from("echo", in.echo_ns()));
   BRIGADE_ASSIGN(out.held, clock_from("held", in.held_ns()));
+  BRIGADE_ASSIGN(out.every, clock_from("every", in.every_ns()));
   BRIGADE_ASSIGN(out.offer, offer_from(in.offer()));
   BRIGADE_TRY(check_at_most("instances that are gone", static_cast<std::uint64_t>(in.gone_size()),
                             limits::kMaxGoneTold));
@@ -92,7 +94,8 @@ Result<swarm::Message> node_beacon_from(const wire::NodeBeacon& in) {
                             limits::kMaxFloorsTold));
   for (const wire::NodeBeacon::Floor& floor : in.floors()) {
     BRIGADE_TRY(check_at_most("floor", floor.sequence(), limits::kMaxPosition));
-    out.floors.push_back({HeadIndex(floor.head()), Sequence(floor.sequence())});
+    BRIGADE_ASSIGN(const Duration age, clock_from("age", floor.age_ns()));
+    out.floors.push_back({HeadIndex(floor.head()), Sequence(floor.sequence()), age});
   }
   return swarm::Message(std::move(out));
 }
@@ -100,7 +103,7 @@ Result<swarm::Message> node_beacon_from(const wire::NodeBeacon& in) {
 Result<swarm::Message> path_request_from(const wire::PathRequest& in) {
   swarm::PathRequest out;
   const int kind = in.kind();
-  if (kind < wire::PATH_REPLAN || kind > wire::PATH_CLOSED)
+  if (kind < wire::PATH_REPLAN || kind > wire::PATH_SOONER)
     return protocol_error(fmt::format("unknown path request {}", kind));
   out.kind = static_cast<swarm::PathRequest::Kind>(kind);  // asserted above
   BRIGADE_ASSIGN(out.id, id_from(in.id()));
@@ -117,12 +120,14 @@ void node_beacon_to(const swarm::NodeBeacon& in, wire::NodeBeacon& out) {
   out.set_stamp_ns(nanoseconds_of(in.stamp));
   out.set_echo_ns(nanoseconds_of(in.echo));
   out.set_held_ns(nanoseconds_of(in.held));
+  out.set_every_ns(nanoseconds_of(in.every));
   offer_to(in.offer, *out.mutable_offer());
   out.mutable_gone()->Add(in.gone.begin(), in.gone.end());
   for (const swarm::NodeBeacon::Floor& floor : in.floors) {
     wire::NodeBeacon::Floor& one = *out.add_floors();
     one.set_head(floor.head.value());
     one.set_sequence(floor.sequence.value());
+    one.set_age_ns(nanoseconds_of(floor.age));
   }
 }
 

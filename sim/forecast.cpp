@@ -20,6 +20,10 @@ constexpr double kForwardShare = 1.0 / 3;  // of a micro-batch's computing
 constexpr double kJitter = 0.1;            // of computing and of ways
 constexpr double kWarmUp = 0.1;            // of the time
 constexpr int kMoments = 3600;
+// As daemon/members/neighbours.hpp has them.
+constexpr std::uint32_t kLinksBeside = 8;
+constexpr std::uint32_t kLinksOwn = 4;
+
 constexpr Duration kLook = std::chrono::seconds{10};  // at most, from progress to progress
 constexpr double kLeastMoments = 3;                   // that a mean is over
 constexpr double kRecovered = 0.9;
@@ -80,6 +84,8 @@ class Forecaster {
     scenario_.about = "machines of a plan";
     scenario_.stages = plan_.stages;
     scenario_.placed = forecast_.stage_of;
+    scenario_.links_beside = kLinksBeside;
+    scenario_.links_own = kLinksOwn;
     scenario_.options.window = plan_.window;
     scenario_.options.average_every = plan_.average_every;
     scenario_.activation_bytes = plan_.activation_bytes;

@@ -25,13 +25,23 @@ std::uint64_t bytes_of(const swarm::Message& message) {
 
 Network::Network(std::uint32_t hosts, const std::vector<Edge>& edges, std::uint64_t seed,
                  EventQueue& queue)
-    : queue_(queue), ports_(hosts), is_alive_(hosts, false), is_frozen_(hosts, false) {
-  for (std::uint32_t index = 0; index < edges.size(); ++index) {
-    const auto& [a, b, model] = edges[index];
-    lines_.push_back({Link(model, a, b, mix_seed(seed, index)), {a, b}});
-    ports_[a].insert(ports_[a].begin(), Port{index, 0});
-    ports_[b].insert(ports_[b].begin(), Port{index, 1});
-  }
+    : queue_(queue), seed_(seed), ports_(hosts), is_alive_(hosts, false), is_frozen_(hosts, false) {
+  for (const Edge& edge : edges) attach(edge);
+}
+
+void Network::attach(const Edge& edge) {
+  const auto& [a, b, model] = edge;
+  const auto index = static_cast<std::uint32_t>(lines_.size());
+  lines_.push_back({Link(model, a, b, mix_seed(seed_, index)), {a, b}});
+  ports_[a].insert(ports_[a].begin(), Port{index, 0});
+  ports_[b].insert(ports_[b].begin(), Port{index, 1});
+}
+
+std::uint32_t Network::add(TimePoint now, const Edge& edge) {
+  attach(edge);
+  const auto index = static_cast<std::uint32_t>(lines_.size() - 1);
+  settle(now, index);
+  return index;
 }
 
 const Network::Port* Network::find(std::uint32_t from, std::uint32_t to) const {

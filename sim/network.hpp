@@ -36,6 +36,8 @@ class Network {
   Network(std::uint32_t hosts, const std::vector<Edge>& edges, std::uint64_t seed,
           EventQueue& queue);
 
+  /// A link that was not there; its index.
+  std::uint32_t add(TimePoint now, const Edge& edge);
   /// False: no link joins the two.
   bool send(TimePoint now, std::uint32_t from, std::uint32_t to, swarm::Message message);
 
@@ -78,7 +80,10 @@ class Network {
   /// Breaks or connects the stream after something about the link has changed.
   void settle(TimePoint now, std::uint32_t index);
 
+  void attach(const Edge& edge);
+
   EventQueue& queue_;
+  std::uint64_t seed_;
   std::vector<Line> lines_;
   std::vector<std::vector<Port>> ports_;  // by host; the newest link first
   std::vector<bool> is_alive_;            // by host

@@ -50,13 +50,18 @@ LinkModel between(const LinkModel& a, const LinkModel& b) {
   return model;
 }
 
+Network::Edge edge(const SwarmScenario& scenario, std::uint32_t a, std::uint32_t b) {
+  return {a, b,
+          scenario.lines.empty() ? scenario.link : between(scenario.lines[a], scenario.lines[b])};
+}
+
 }  // namespace
 
 std::vector<Network::Edge> links_of(const SwarmScenario& scenario) {
   const std::vector<Hosts> stages = hosts_by_stage(scenario);
-  const bool is_full = scenario.placed.empty();
-  const std::size_t most_beside = is_full ? scenario.hosts() : kLinksBeside;
-  const std::size_t most_own = is_full ? scenario.hosts() : kLinksOwn;
+  const auto all = scenario.hosts();
+  const std::size_t most_beside = scenario.links_beside > 0 ? scenario.links_beside : all;
+  const std::size_t most_own = scenario.links_own > 0 ? scenario.links_own : all;
   Pairs beside;
   Pairs own;
   for (std::uint32_t host = 0; host < scenario.hosts(); ++host) {
@@ -68,12 +73,33 @@ std::vector<Network::Edge> links_of(const SwarmScenario& scenario) {
   std::vector<Network::Edge> edges;
   for (const Pairs* pairs : {&beside, &own}) {
     for (const auto& [a, b] : *pairs) {
-      edges.push_back(
-          {a, b,
-           scenario.lines.empty() ? scenario.link : between(scenario.lines[a], scenario.lines[b])});
+      edges.push_back(edge(scenario, a, b));
     }
   }
   return edges;
+}
+
+LinksOnDemand::LinksOnDemand(const SwarmScenario& scenario, std::vector<Network::Edge>& edges,
+                             Network& network)
+    : scenario_(scenario), edges_(edges), network_(network) {
+  for (const Network::Edge& one : edges) standing_.insert(std::minmax({one.a, one.b}));
+}
+
+void LinksOnDemand::want(TimePoint now, std::uint32_t host, std::uint32_t peer, bool is_wanted) {
+  const Pair pair = std::minmax({host, peer});
+  if (standing_.contains(pair)) return;
+  const auto [known, is_new] = made_.try_emplace(pair);
+  Made& made = known->second;
+  if (is_wanted) {
+    made.by.insert(host);
+    if (is_new) {
+      edges_.push_back(edge(scenario_, pair.first, pair.second));
+      made.edge = network_.add(now, edges_.back());
+    }
+  } else {
+    made.by.erase(host);
+  }
+  if (!is_new) network_.set_broken(now, made.edge, made.by.empty());
 }
 
 }  // namespace brigade::sim

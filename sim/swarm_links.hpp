@@ -4,6 +4,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <map>
+#include <set>
+#include <utility>
 #include <vector>
 
 #include "sim/network.hpp"
@@ -11,9 +15,28 @@
 
 namespace brigade::sim {
 
-inline constexpr std::size_t kLinksBeside = 8;  // that a host chooses; others choose it too
-inline constexpr std::size_t kLinksOwn = 4;
-
 std::vector<Network::Edge> links_of(const SwarmScenario& scenario);
+
+/// Links that nodes ask for (swarm::LinkWanted), as a daemon's membership makes them, and that end
+/// when neither side wants them any more.
+class LinksOnDemand {
+ public:
+  /// `edges`: those that are always there; what is made is appended.
+  LinksOnDemand(const SwarmScenario& scenario, std::vector<Network::Edge>& edges, Network& network);
+  void want(TimePoint now, std::uint32_t host, std::uint32_t peer, bool is_wanted);
+
+ private:
+  struct Made {
+    std::uint32_t edge = 0;
+    std::set<std::uint32_t> by;  // who wants it
+  };
+  using Pair = std::pair<std::uint32_t, std::uint32_t>;
+
+  const SwarmScenario& scenario_;
+  std::vector<Network::Edge>& edges_;
+  Network& network_;
+  std::set<Pair> standing_;
+  std::map<Pair, Made> made_;
+};
 
 }  // namespace brigade::sim

@@ -42,6 +42,10 @@ struct SwarmScenario {
   std::uint32_t stages = 3;
   std::uint32_t replicas = 2;         // of each stage: host = stage · replicas + replica
   std::vector<std::uint32_t> placed;  // instead, the stage of each host
+  /// With how many of each stage beside its own a host chooses to have links, and with how many of
+  /// its own (others choose it too); 0: with all.
+  std::uint32_t links_beside = 0;
+  std::uint32_t links_own = 0;
   swarm::Options options;
   std::uint64_t activation_bytes = 64 * 1024;
   std::uint32_t tokens = 1024;
@@ -67,6 +71,10 @@ struct SwarmScenario {
   bool is_liar(std::uint32_t host) const { return std::ranges::find(liars, host) != liars.end(); }
   std::uint32_t stage_of(std::uint32_t host) const {
     return placed.empty() ? host / replicas : placed[host];
+  }
+  std::uint32_t hosts_of(std::uint32_t stage) const {
+    if (placed.empty()) return stage < stages ? replicas : 0;
+    return static_cast<std::uint32_t>(std::ranges::count(placed, stage));
   }
 };
 

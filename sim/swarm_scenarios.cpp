@@ -14,6 +14,7 @@ using std::chrono::seconds;
 using Kind = SwarmFault::Kind;
 
 constexpr std::uint64_t kSalt = 0x5ca1ab1e;
+constexpr std::uint64_t kLinksSalt = 0x11a2c5;
 
 /// A healthy swarm on home links: what every scenario starts from and then changes.
 SwarmScenario swarm(const char* name, const char* about, std::uint32_t stages,
@@ -301,6 +302,9 @@ SwarmScenario random_swarm_scenario(std::uint64_t seed) {
                                stage * scenario.replicas + 1, 0, Duration::zero(), 1});
   }
   draw_averaging(random, scenario);
+  if (scenario.replicas == 4 && mix_seed(seed, kLinksSalt) % 2 == 0) {
+    scenario.links_beside = scenario.links_own = 2;
+  }
   scenario.bound = std::chrono::minutes{60};
   return scenario;
 }

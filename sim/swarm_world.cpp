@@ -67,6 +67,7 @@ class SwarmWorld {
   std::vector<Network::Edge> edges_;
   std::vector<int> cuts_;  // faults on each edge
   Network network_;
+  LinksOnDemand links_;
   Random random_;
   bool is_healed_ = false;
   bool is_done_ = false;
@@ -89,6 +90,7 @@ SwarmWorld::SwarmWorld(const SwarmScenario& scenario, std::uint64_t seed, const 
       edges_(links_of(scenario)),
       cuts_(edges_.size(), 0),
       network_(scenario.hosts(), edges_, mix_seed(seed, 2), queue_),
+      links_(scenario, edges_, network_),
       random_(mix_seed(seed, 1)),
       drawn_(scenario.hosts()),
       applied_(scenario.hosts(), 0),
@@ -238,9 +240,9 @@ void SwarmWorld::start(std::uint32_t index) {
   network_.set_alive(now_, index, true);
   handle(index, swarm::Tick{});
   handle(index, swarm::StartFrom{{scenario_.options.epoch, 0}});
-  if (scenario_.placed.empty()) return;
-  const auto replicas = std::ranges::count(scenario_.placed, scenario_.stage_of(index));
-  handle(index, swarm::ReplicasCounted{static_cast<std::uint32_t>(replicas)});
+  if (scenario_.links_own == 0) return;
+  const std::uint32_t stage = scenario_.stage_of(index);
+  handle(index, swarm::ReplicasCounted{scenario_.hosts_of(stage), scenario_.hosts_of(stage + 1)});
 }
 
 void SwarmWorld::crash(std::uint32_t index) {
@@ -330,6 +332,9 @@ void SwarmWorld::carry_out(std::uint32_t host, swarm::Action action) {
   } else if (const auto* said = std::get_if<swarm::PathReported>(&action)) {
     result_.notes.push_back({now_, host, *said});
     result_.written_off += said->kind == swarm::PathReported::Kind::kWrittenOff ? 1 : 0;
+  } else if (const auto* link = std::get_if<swarm::LinkWanted>(&action)) {
+    links_.want(now_, host, to_host(link->peer), link->is_wanted);
+    cuts_.resize(edges_.size(), 0);
   } else if (const auto* phase = std::get_if<swarm::PhaseChanged>(&action)) {
     hosts_[host].is_over = phase->phase == swarm::Phase::kOver;
   } else if (const auto* store = std::get_if<swarm::StoreSnapshot>(&action)) {

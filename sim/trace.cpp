@@ -158,6 +158,7 @@ struct EventReader {
   void operator()(const swarm::ReplicasCounted& e) const {
     record.name = "ReplicasCounted";
     record.first = e.replicas;
+    record.second = e.after;
   }
   void operator()(const swarm::InputRejected& e) const {
     record.name = "InputRejected";
@@ -273,6 +274,10 @@ struct ActionReader {
     record.id = a.id;
     record.first = static_cast<std::uint64_t>(a.kind);
     record.second = a.stage.value();
+  }
+  void operator()(const swarm::LinkWanted& a) const {
+    record.name = "LinkWanted";
+    record.detail = a.is_wanted ? "yes" : "not any more";
   }
   void operator()(const swarm::Misbehaved& a) const {
     record.name = "Misbehaved";

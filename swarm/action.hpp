@@ -134,6 +134,10 @@ struct PathReported {  // replicas: something rare happened to a micro-batch on 
   StageIndex stage;    // the holder's
   const char* reason;  // a literal
 };
+struct LinkWanted {  // replicas: a micro-batch here is to go there, or comes from there
+  NodeId peer;
+  bool is_wanted;  // false: not any more
+};
 struct Misbehaved {  // feeds the peer's score
   NodeId peer;
   const char* what;       // a literal
@@ -144,7 +148,7 @@ struct Misbehaved {  // feeds the peer's score
 using Action = std::variant<Send, Release, RunForward, RunBackward, RunUpdate, RunSnapshot,
                             RunRestore, RunShare, RunBlend, Forget, StoreSnapshot, RemoveCheckpoint,
                             PhaseChanged, StepReported, EvalReported, Committed, WindowChanged,
-                            Repeated, Misbehaved, PathReported>;
+                            Repeated, Misbehaved, PathReported, LinkWanted>;
 
 const char* to_string(Phase phase);
 std::string to_string(const Misbehaved& misdeed);

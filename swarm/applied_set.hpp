@@ -1,8 +1,9 @@
 // Which micro-batches of one head this stage has applied in the present epoch.
 //
 // Rules
-// - A watermark and a bitmap above it: almost everything is applied in order, so memory is constant
-//   and a lookup is one bit. What is lost on the way and comes later fills a gap.
+// - A watermark and a bitmap above it: almost everything is applied in order, so a lookup is one
+//   bit. What is lost on the way and comes later fills a gap. The bitmap is a ring that grows to
+//   what lies between the watermark and the highest: with many heads most sets stay empty.
 // - Bound: limits::kMaxAppliedAhead above the watermark (or what the owner says). Who would go
 // beyond is refused (kBusy)
 //   and the head draws nothing beyond, since a checkpoint needs the oldest gap to close.
@@ -19,7 +20,7 @@ namespace brigade::swarm {
 class AppliedSet {
  public:
   explicit AppliedSet(std::uint32_t most_ahead = limits::kMaxAppliedAhead)
-      : most_ahead_(most_ahead), ahead_(most_ahead / kWordBits) {}
+      : most_ahead_(most_ahead) {}
 
   /// The oldest that is not applied: all below are.
   Sequence watermark() const { return watermark_; }
@@ -40,13 +41,14 @@ class AppliedSet {
                 limits::kMaxAppliedAheadReplicas % kWordBits == 0);
 
   void pass_applied();  // the watermark, over what is applied above it
+  void make_room_for(Sequence sequence);
   std::uint64_t bit(Sequence sequence) const { return 1ULL << (sequence.value() % kWordBits); }
-  std::size_t word(Sequence sequence) const { return sequence.value() % most_ahead_ / kWordBits; }
+  std::size_t word(Sequence sequence) const { return sequence.value() / kWordBits % ahead_.size(); }
 
   Sequence watermark_;
   Sequence end_;  // above the highest applied
   std::uint32_t most_ahead_;
-  std::vector<std::uint64_t> ahead_;
+  std::vector<std::uint64_t> ahead_;  // from the watermark's word to that of `end_`, at least
 };
 
 }  // namespace brigade::swarm

@@ -85,10 +85,11 @@ struct StartFrom {
   CheckpointId checkpoint;
 };
 
-/// Replicas: how many host this stage, this node included, by the membership. It has links with
-/// some of them alone where there are many.
+/// Replicas: how many host this stage, this node included, and the one after, by the membership. It
+/// has links with some of them alone where there are many.
 struct ReplicasCounted {
   std::uint32_t replicas = 1;
+  std::uint32_t after = 0;
 };
 
 /// SIGTERM, the wish of its owner: take nothing new, finish what is in flight, save, and be over.

@@ -149,21 +149,19 @@ void Ledger::restart() {
 
 const AppliedSet& Ledger::applied(HeadIndex head) const {
   static const AppliedSet kNothing;
-  for (const HeadAccount& account : heads_) {
-    if (account.head == head) return account.applied;
-  }
-  return kNothing;
+  const auto known = heads_.find(head);
+  return known == heads_.end() ? kNothing : known->second.applied;
 }
 
 AppliedSet& Ledger::account(HeadIndex head) {
-  for (HeadAccount& known : heads_) {
-    if (known.head != head) continue;
-    known.used = ++uses_;
-    return known.applied;
+  const auto known = heads_.find(head);
+  if (known != heads_.end()) {
+    known->second.used = ++uses_;
+    return known->second.applied;
   }
   // Only replicas get there, whose heads are as many as starts of head nodes.
   if (heads_.size() >= limits::kMaxHeadsInSwarm) give_up_account();
-  return heads_.emplace_back(HeadAccount{head, AppliedSet(most_ahead_), ++uses_}).applied;
+  return heads_.emplace(head, HeadAccount{AppliedSet(most_ahead_), ++uses_}).first->second.applied;
 }
 
 /// The one that was used least lately; not of a head of which something is here.
@@ -173,15 +171,15 @@ void Ledger::give_up_account() {
     if (entry.is_open && entry.is_train()) open.insert(entry.id.head);
   auto oldest = heads_.end();
   for (auto known = heads_.begin(); known != heads_.end(); ++known) {
-    const bool is_older = oldest == heads_.end() || known->used < oldest->used;
-    if (!open.contains(known->head) && is_older) oldest = known;
+    const bool is_older = oldest == heads_.end() || known->second.used < oldest->second.used;
+    if (!open.contains(known->first) && is_older) oldest = known;
   }
   if (oldest != heads_.end()) heads_.erase(oldest);
 }
 
 std::vector<Sequence> Ledger::applied_from(Sequence first) const {
   std::vector<Sequence> all;
-  for (const HeadAccount& known : heads_) {
+  for (const auto& [head, known] : heads_) {
     const std::vector<Sequence> some = known.applied.from(first);
     all.insert(all.end(), some.begin(), some.end());
   }
@@ -190,7 +188,7 @@ std::vector<Sequence> Ledger::applied_from(Sequence first) const {
 
 std::uint64_t Ledger::watermark() const {
   std::uint64_t sum = 0;
-  for (const HeadAccount& known : heads_) sum += known.applied.watermark().value();
+  for (const auto& [head, known] : heads_) sum += known.applied.watermark().value();
   return sum;
 }
 

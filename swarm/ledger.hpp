@@ -16,6 +16,7 @@
 #include <array>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
+#include <map>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -111,7 +112,6 @@ class Ledger {
 
  private:
   struct HeadAccount {
-    HeadIndex head;
     AppliedSet applied;
     std::uint64_t used = 0;  // counted
   };
@@ -128,7 +128,7 @@ class Ledger {
   std::vector<Entry> entries_;
   std::vector<Slot> free_;
   boost::unordered_flat_map<MicrobatchId, Slot, std::hash<MicrobatchId>> index_;
-  std::vector<HeadAccount> heads_;                            // few: searched in order
+  std::map<HeadIndex, HeadAccount> heads_;
   std::array<std::array<std::uint32_t, kLives>, 2> lives_{};  // by kind and life: open entries
   std::uint64_t uses_ = 0;
   std::uint64_t drawn_ = 0;

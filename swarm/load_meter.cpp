@@ -25,6 +25,7 @@ void LoadMeter::note(TimePoint now, Work work, std::uint64_t applied) {
   }
   at_ = now;
   work_ = work;
+  newest_ = applied;
   const std::uint64_t count = applied - applied_;
   if (count < block_) return;
   if (forwards_ > 0) forward_ = forwarding_ / forwards_;
@@ -46,6 +47,12 @@ Load LoadMeter::own(TimePoint now) const {
   const Duration since = at_ ? now - *at_ : Duration::zero();
   const Duration computing = work_ == Work::kNone ? computing_ : computing_ + since;
   return {stage_, mean_, computing, elapsed_ + since};
+}
+
+Duration LoadMeter::pace() const {
+  if (mean_ > Duration::zero() || newest_ == applied_) return mean_;
+  const Duration forward = forwards_ > 0 ? forwarding_ / forwards_ : Duration::zero();
+  return forward + other_ / static_cast<Duration::rep>(newest_ - applied_);
 }
 
 Load LoadMeter::line(TimePoint now) {

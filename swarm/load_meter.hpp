@@ -45,6 +45,9 @@ class LoadMeter {
 
   /// The pace is zero until the first block is complete.
   Load own(TimePoint now) const;
+  /// The pace, or what it seems to be before the first block is complete; zero while nothing was
+  /// applied.
+  Duration pace() const;
   /// Of the slowest stage from this one on; the pace is zero while it is unknown which that is.
   Load line(TimePoint now);
 
@@ -60,6 +63,7 @@ class LoadMeter {
   Duration elapsed_{};
   // Of the block.
   std::uint64_t applied_ = 0;  // when it began
+  std::uint64_t newest_ = 0;   // the last that was noted
   std::uint32_t forwards_ = 0;
   Duration forwarding_{};
   Duration other_{};

@@ -10,6 +10,12 @@ namespace brigade::swarm {
 using Kind = PathRequest::Kind;
 using Report = PathReported::Kind;
 
+namespace {
+
+constexpr int kWorthTrips = 2;  // of the path up and down
+
+}  // namespace
+
 Mender::Mender(Shared& shared, Relay& relay, PeerBook& peers, PathFinder& finder)
     : shared_(shared), relay_(relay), peers_(peers), finder_(finder), pauses_(shared.options) {}
 
@@ -105,19 +111,8 @@ void Mender::replan(TimePoint now, Slot slot, const char* reason) {
     if (!peers_.is_live(old) && !shared_.is_head()) suspend(now, slot);
     return;
   }
-  Path path = route.path;
-  const std::uint32_t next = relay_.after().value();
-  const bool may_be_beyond = route.is_sent || path.given > next + 1;
-  if (may_be_beyond) {
-    path.holders[next] = choice.path.front();
-    path.given = shared_.options.stages;
-  } else {
-    std::copy(choice.path.begin(), choice.path.end(),
-              path.holders.begin() + static_cast<std::ptrdiff_t>(next));
-    path.given = next;
-  }
   PathRequest request{Kind::kReplan, shared_.ledger[slot].id, shared_.options.stage,
-                      std::move(path)};
+                      with_next(slot, choice.path)};
   const bool is_uncertain = relay_.may_hold_next(slot) && !peers_.is_gone(old) && !route.is_refused;
   if (shared_.is_head()) {
     if (is_uncertain) relay_.write_off(slot, relay_.after(), reason);
@@ -127,6 +122,35 @@ void Mender::replan(TimePoint now, Slot slot, const char* reason) {
   const bool is_first = !std::exchange(route.is_replanning, true);
   if (is_first && is_uncertain) relay_.write_off(slot, relay_.after(), reason);
   shared_.actions.push(Send{relay_.holder_before(slot).node, std::move(request)});
+}
+
+Path Mender::with_next(Slot slot, const std::vector<Holder>& chosen) const {
+  const Route& route = relay_.route(slot);
+  Path path = route.path;
+  const std::uint32_t next = relay_.after().value();
+  const bool may_be_beyond = route.is_sent || path.given > next + 1;
+  if (may_be_beyond) {
+    path.holders[next] = chosen.front();
+    path.given = shared_.options.stages;
+  } else {
+    std::ranges::copy(chosen, path.holders.begin() + static_cast<std::ptrdiff_t>(next));
+    path.given = next;
+  }
+  return path;
+}
+
+void Mender::reconsider(TimePoint now, Slot slot) {
+  if (shared_.is_head() || shared_.is_tail() || relay_.may_hold_next(slot)) return;
+  const PeerBook::Peer* up = peers_.find(relay_.holder_before(slot).node);
+  if (up == nullptr || !up->is_live) return;
+  const Duration worth = kWorthTrips * static_cast<int>(relay_.after().value()) * up->round_trip;
+  const auto choice = finder_.choose_sooner(now, relay_.holder_after(slot), worth);
+  if (choice.path.empty()) return;
+  Route& route = relay_.route(slot);
+  route.retry_at = now;
+  PathRequest request{Kind::kSooner, shared_.ledger[slot].id, shared_.options.stage,
+                      with_next(slot, choice.path)};
+  if (send_up(now, slot, request.kind, request.path)) route.is_replanning = true;
 }
 
 /// Whoever was proposed is lost too, and the head may have taken it or not: its word on the present
@@ -156,7 +180,8 @@ void Mender::decide(TimePoint now, Slot slot, const PathRequest& request) {
   const Entry& entry = shared_.ledger[slot];
   const bool is_waiting = entry.direction() == Direction::kForward && !entry.has_answer;
   if (!is_waiting) return;
-  if (request.kind != Kind::kReplan) {
+  const bool is_proposal = request.kind == Kind::kReplan || request.kind == Kind::kSooner;
+  if (!is_proposal) {
     const bool is_suspended = request.kind == Kind::kSuspended;
     if (std::exchange(route.is_suspended, is_suspended) == is_suspended) return;
     return relay_.report(slot, is_suspended ? Report::kSuspended : Report::kResumed,
@@ -175,8 +200,9 @@ void Mender::take(TimePoint now, Slot slot, const PathRequest& request, const ch
   Path path = request.path;
   ++path.revision;
   path.given = std::max(path.given, request.stage.value() + 1);
-  route.is_suspended = false;
-  relay_.report(slot, Report::kMended, request.stage.next(), reason);
+  const bool was_suspended = std::exchange(route.is_suspended, false);
+  if (request.kind == Kind::kReplan || was_suspended)
+    relay_.report(slot, Report::kMended, request.stage.next(), reason);
   relay_.redirect(now, slot, path);
 }
 

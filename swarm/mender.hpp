@@ -10,6 +10,11 @@
 // - What may lie beyond the replaced holder stays on the path: it may have applied the micro-batch.
 //   Where nobody can have it beyond, the path goes on as the new holder suggests.
 // - Uncertain fate: suspended. The head is told, since it takes no place in the window.
+// - Not only what is lost is replaced: a path is chosen when its micro-batch sets out, and the
+// queues
+//   of the last stages are others when it gets there. Who takes one in looks again, and proposes a
+//   next holder that is free sooner, while its own forward is under way. Worth it: more than the
+//   half of a pace, and than the request takes up and down the path.
 // - A lost head: the holder at stage 1 asks another head to adopt, one at a time.
 // - Requests are repeated, with pauses that double, until the path changes.
 // - Lease (peer_book.hpp): what was not applied for a giver that may have forgotten this node is
@@ -27,6 +32,8 @@ class Mender {
   void on(TimePoint now, const NodeId& from, const PathRequest& request);
   /// Looks after every open micro-batch; after a change of peers, and every beacon interval.
   void tend(TimePoint now);
+  /// It has just come: where it is to go was chosen before it set out, and may have filled up.
+  void reconsider(TimePoint now, Slot slot);
   /// Leases: before anything else is done, after a time in which nothing was.
   void expire(TimePoint now);
 
@@ -43,6 +50,7 @@ class Mender {
   void suspend(TimePoint now, Slot slot);
   void resume(TimePoint now, Slot slot);
   void replan(TimePoint now, Slot slot, const char* reason);
+  Path with_next(Slot slot, const std::vector<Holder>& chosen) const;
   void confirm(TimePoint now, Slot slot);
   void take(TimePoint now, Slot slot, const PathRequest& request, const char* reason);
   void decide(TimePoint now, Slot slot, const PathRequest& request);

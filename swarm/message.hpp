@@ -137,6 +137,7 @@ struct NodeBeacon {
   struct Floor {
     HeadIndex head;
     Sequence sequence;  // everything below is closed at the head, hence at every stage
+    Duration age{};     // since the head said so
   };
   bool is_ready = false;  // it has restored
   bool is_draining = false;
@@ -146,6 +147,7 @@ struct NodeBeacon {
   Duration stamp{};  // of the sender's clock
   Duration echo{};   // the newest stamp heard from the receiver; zero: none
   Duration held{};   // since it was heard
+  Duration every{};  // until the sender's next beacon; zero: not said
   Offer offer;
   std::vector<std::uint64_t> gone;  // instances, the newest known last, ≤ limits::kMaxGoneTold
   std::vector<Floor> floors;        // ≤ limits::kMaxFloorsTold
@@ -160,6 +162,7 @@ struct PathRequest {
     kResumed,    // it is back
     kAdopt,      // to another head: the path's own is lost
     kClosed,     // that head's answer: it has adopted it before, from another, and closed it
+    kSooner,     // as kReplan, of one that nobody after the asker has: another is free sooner
   };
   Kind kind = Kind::kReplan;
   MicrobatchId id;

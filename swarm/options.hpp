@@ -53,8 +53,8 @@ struct Options {
   Schedule schedule = Schedule::kAsync;
   bool lock_step = false;  // forward(m+δ), backward(m), update, in this order (kAsync only)
   /// kAsync: micro-batches in flight at the head, 1 … kMaxWindow; 0: the head finds the smallest
-  /// that keeps the slowest stage busy, beginning with `stages`; with replicas it has two for each
-  /// that it knows of. Lock-step has a window of its own.
+  /// that keeps the slowest stage busy, beginning with `stages`; with replicas it has three
+  /// for each that there is. Lock-step has a window of its own.
   std::uint32_t window = 1;
   std::uint32_t accumulate = 1;     // micro-batches an update: K, and M of groups
   bool accumulate_follows = false;  // kAsync: K of a stage grows to its measured delay
@@ -87,7 +87,17 @@ struct Options {
   Duration gradient_deadline = std::chrono::seconds{20};
   Duration longest_pause = std::chrono::seconds{60};  // repeats back off up to this
   Duration beacon_interval = std::chrono::milliseconds{500};
+  Duration longest_beacon_interval = std::chrono::seconds{5};  // replicas: of slow machines
 };
+
+/// Replicas: how often a machine of this pace tells its neighbours of itself. What one learns of
+/// another is of use for the next micro-batch, so once in the time of one is enough.
+constexpr Duration beacon_interval_of(const Options& options, Duration pace) {
+  constexpr int kInMemory = 20;  // intervals, at least, before it is forgotten
+  const Duration longest =
+      std::min(options.longest_beacon_interval, options.forget_after / kInMemory);
+  return std::clamp(pace, options.beacon_interval, std::max(options.beacon_interval, longest));
+}
 
 /// How far beyond the oldest that is not applied a head may draw.
 constexpr std::uint32_t most_applied_ahead(const Options& options) {

@@ -2,12 +2,13 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 namespace brigade::swarm {
 namespace {
 
-// How much longer than the soonest replica's expected finish halves a weight, in its own paces.
-constexpr double kPatientPaces = 4;
+constexpr double kWorthPaces = 0.25;     // sooner, for another path
+constexpr double kTaskShare = 0.5;       // of a pace, that one task takes: two are a micro-batch
 constexpr std::uint32_t kMostAhead = 8;  // machines differ by as much
 constexpr int kLateDeadlines = 2;        // for gradients
 constexpr int kLatePaces = 8;            // of what it holds, by its own account
@@ -74,25 +75,33 @@ std::vector<PathFinder::Candidate> PathFinder::candidates(TimePoint now,
   }
   const double usual = measured > 0 ? known / measured : 1;
   leave_out_greedy(all);
-  double soonest = std::numeric_limits<double>::max();
-  std::vector<double> finishes;
+  double least = std::numeric_limits<double>::max();
   for (Candidate& candidate : all) {
     const Offer& offer = candidate.peer->offer;
     const double pace = offer.pace > Duration::zero() ? seconds(offer.pace) : usual;
-    finishes.push_back((offer.queue + 1) * pace + seconds(candidate.peer->round_trip) / 2);
-    soonest = std::min(soonest, finishes.back());
-    candidate.weight = 1 / pace;
+    const Record* record = record_of(candidate.peer->holder);
+    const bool is_newest = record != nullptr && record->offer_at == candidate.peer->offer_at;
+    const std::uint32_t queue = offer.queue + (is_newest ? record->since_offer : 0);
+    candidate.wait_s = queue * kTaskShare * pace + seconds(candidate.peer->round_trip) / 2;
+    candidate.weight = candidate.rate = 1 / pace;
+    least = std::min(least, candidate.wait_s);
   }
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    const double late = (finishes[i] - soonest) * all[i].weight;  // in its paces
-    all[i].weight /= 1 + std::max(late - 1, 0.0) / kPatientPaces;
+  const double patience = mean_pace(all);
+  for (Candidate& candidate : all) {
+    const double late = 1 + (candidate.wait_s - least) / patience;
+    candidate.weight /= late * late;
   }
   return all;
 }
 
-PathFinder::Choice PathFinder::choose(TimePoint now, std::uint64_t except) const {
-  const std::vector<Candidate> all = candidates(now, except);
-  if (all.empty()) return {{}, "no replica of the next stage is live, ready and willing"};
+/// In seconds, of what they do together.
+double PathFinder::mean_pace(const std::vector<Candidate>& all) {
+  double rates = 0;
+  for (const Candidate& one : all) rates += one.rate;
+  return static_cast<double>(all.size()) / rates;
+}
+
+const PathFinder::Candidate* PathFinder::best_of(const std::vector<Candidate>& all) const {
   const Candidate* best = nullptr;
   double most = 0;
   for (const Candidate& candidate : all) {
@@ -102,6 +111,27 @@ PathFinder::Choice PathFinder::choose(TimePoint now, std::uint64_t except) const
     best = &candidate;
     most = credit + candidate.weight;
   }
+  return best;
+}
+
+PathFinder::Choice PathFinder::choose_sooner(TimePoint now, const Holder& present,
+                                             Duration worth) const {
+  const std::vector<Candidate> all = candidates(now, 0);
+  const Candidate* best = best_of(all);
+  const auto same = [&](const Candidate& one) { return one.peer->holder == present; };
+  const auto known = std::ranges::find_if(all, same);
+  if (best == nullptr || same(*best) || known == all.end()) return {{}, "no other is better"};
+  if (known->peer->offer.pace <= Duration::zero()) return {{}, "how quick it is, is not known yet"};
+  const double least = std::max(seconds(worth), kWorthPaces * mean_pace(all));
+  const double itself = kTaskShare / known->rate;  // it is counted there
+  if (known->wait_s - itself - best->wait_s < least) return {{}, "it is not worth it"};
+  return {best->peer->offer.path, "it is free sooner"};
+}
+
+PathFinder::Choice PathFinder::choose(TimePoint now, std::uint64_t except) const {
+  const std::vector<Candidate> all = candidates(now, except);
+  if (all.empty()) return {{}, "no replica of the next stage is live, ready and willing"};
+  const Candidate* best = best_of(all);
   return {best->peer->offer.path, all.size() == 1
                                       ? "the only replica that is live, ready and willing"
                                       : "its turn, by speed and expected finish"};
@@ -133,6 +163,10 @@ void PathFinder::on_used(TimePoint now, const Holder& next) {
   }
   Record& used = kept.try_emplace(next.instance, records_[next.instance]).first->second;
   used.credit -= total;
+  if (const PeerBook::Peer* peer = peers_.find(next.node)) {
+    if (std::exchange(used.offer_at, peer->offer_at) != peer->offer_at) used.since_offer = 0;
+    ++used.since_offer;
+  }
   if (used.held++ == 0) used.back_at = now;
   for (auto& [instance, record] : kept) {
     record.credit = std::clamp(record.credit, -kMostCredit * total, kMostCredit * total);

@@ -6,9 +6,10 @@
 //   its weight, so over time all are used in proportion, also where several stages before ask the
 //   same node, and where one suggestion is used several times or never (smooth weighted round
 //   robin).
-// - The weight is the measured rate, less while the expected finish (backlog by pace, and half a
-//   round trip) is longer than the soonest replica's: speeds that were misjudged, or that others
-//   use too, even out.
+// - The weight is the measured rate, less by the square of how much longer than with the one that
+//   is free first it would wait (backlog, with what was given since the offer, by pace, and half a
+//   round trip), in mean paces. So none stands still while another has a queue; that a slow one
+//   takes longer, once it begins, costs places in the window but no throughput.
 // - A replica that refuses is left alone for a pause that doubles, until it takes something.
 // - What a replica says of itself is a claim, what it gives back is not. However quick it says that
 //   it is, it holds no more than kMostAhead times what another one does. Who holds something and
@@ -39,6 +40,8 @@ class PathFinder {
   };
   /// `except`: an instance that will not do; 0: none.
   Choice choose(TimePoint now, std::uint64_t except = 0) const;
+  /// Another than `present`, which it was used for, where that is free sooner, by `worth` at least.
+  Choice choose_sooner(TimePoint now, const Holder& present, Duration worth) const;
   /// A head that may adopt `id` (for the stage after heads); null: none.
   const PeerBook::Peer* choose_head(const MicrobatchId& id) const;
   void on_used(TimePoint now, const Holder& next);
@@ -60,13 +63,19 @@ class PathFinder {
     double credit = 0;
     std::uint8_t refusals = 0;
     TimePoint not_before;
+    std::uint32_t since_offer = 0;  // used
+    TimePoint offer_at;
     std::uint32_t held = 0;  // given, and neither back nor taken back
     TimePoint back_at;       // the last; or when it first held something
   };
   struct Candidate {
     const PeerBook::Peer* peer;
     double weight;
+    double rate = 0;    // micro-batches a second
+    double wait_s = 0;  // until it would be begun there
   };
+  static double mean_pace(const std::vector<Candidate>& all);
+  const Candidate* best_of(const std::vector<Candidate>& all) const;
   std::vector<Candidate> candidates(TimePoint now, std::uint64_t except) const;
   const Record* record_of(const Holder& next) const;
   bool gives_nothing(TimePoint now, const PeerBook::Peer& peer) const;

@@ -14,18 +14,17 @@ Duration share_of(Duration whole, double share) {
 
 }  // namespace
 
-PeerBook::PeerBook(const Options& options, TimePoint now)
-    : options_(options), silence_(kSilentBeacons * options.beacon_interval), looked_at_(now) {}
+PeerBook::PeerBook(const Options& options) : options_(options) {}
 
 bool PeerBook::on_up(TimePoint now, const Holder& holder, StageIndex stage) {
-  const auto found = peers_.find(holder.node);
-  if (found == peers_.end() && peers_.size() >= limits::kMaxLinks && !make_room(now)) return false;
-  const bool is_other = found != peers_.end() && found->second.holder != holder;
-  if (is_other) lose(now, found->second.holder.instance);
+  const Peer* known = find(holder.node);
+  if (known == nullptr && peers_.size() >= limits::kMaxLinks && !make_room(now)) return false;
+  if (known != nullptr && known->holder != holder) lose(now, known->holder.instance);
   Peer& peer = peers_[holder.node];
   if (peer.holder != holder) {
     peer = Peer{};
     peer.holder = holder;
+    peer.every = beacon_interval_of(options_, Duration::max());  // until it says so
   }
   peer.stage = stage;
   peer.is_linked = true;
@@ -75,7 +74,7 @@ bool PeerBook::hears(std::uint64_t instance) const {
 void PeerBook::on_beacon(TimePoint now, const NodeId& from, const NodeBeacon& beacon) {
   // What is heard here is not gone, whatever others say; should it be, they will say it again.
   for (const std::uint64_t instance : beacon.gone)
-    if (!hears(instance)) lose(now, instance);
+    if (!gone_.contains(instance) && !hears(instance)) note_gone(now, instance);
   const auto found = peers_.find(from);
   if (found == peers_.end()) return;
   Peer& peer = found->second;
@@ -86,6 +85,8 @@ void PeerBook::on_beacon(TimePoint now, const NodeId& from, const NodeBeacon& be
   peer.is_ready = is_ready;
   peer.is_restored = is_restored;
   peer.offer = beacon.offer;
+  peer.offer_at = now;
+  if (beacon.every > Duration::zero()) peer.every = beacon_interval_of(options_, beacon.every);
   peer.stamp = beacon.stamp;
   peer.stamp_at = now;
   const TimePoint echo = TimePoint{beacon.echo};
@@ -97,42 +98,48 @@ void PeerBook::on_beacon(TimePoint now, const NodeId& from, const NodeBeacon& be
   if (beacon.is_leaving) lose(now, peer.holder.instance);
 }
 
-void PeerBook::on_offer(const NodeId& from, const Offer& offer) {
+void PeerBook::on_offer(TimePoint now, const NodeId& from, const Offer& offer) {
   const auto found = peers_.find(from);
   if (found == peers_.end()) return;
   has_changed_ = has_changed_ || offer.path.empty() != found->second.offer.path.empty();
   found->second.offer = offer;
+  found->second.offer_at = now;
 }
 
 void PeerBook::lose(TimePoint now, std::uint64_t instance) {
+  if (!gone_.contains(instance)) has_changed_ = has_loss_ = true;
+  note_gone(now, instance);
+}
+
+void PeerBook::note_gone(TimePoint now, std::uint64_t instance) {
   if (instance == options_.instance || gone_.contains(instance)) return;
   if (gone_order_.size() >= limits::kMaxGoneKnown) {
     gone_.erase(gone_order_.front());
-    gone_order_.erase(gone_order_.begin());
+    gone_order_.pop_front();
   }
   TimePoint leased_at = now;
+  bool is_awaited = watched_.erase(instance) > 0;
   for (auto& [node, peer] : peers_) {
     if (peer.holder.instance != instance) continue;
     leased_at = peer.leased_at;
+    is_awaited = has_loss_ = true;
     peer.is_ready = peer.is_restored = false;
     set_live(peer, false);
   }
   gone_.emplace(instance, leased_at);
   gone_order_.push_back(instance);
-  watched_.erase(instance);
-  has_changed_ = true;
+  has_changed_ = has_changed_ || is_awaited;
 }
 
-void PeerBook::on_time(TimePoint now) {
+void PeerBook::on_time(TimePoint now, TimePoint expected_at) {
   // Who was away is not to say that the others were silent. (Leases run on: they can't know.)
-  const Duration away = now - looked_at_ - options_.beacon_interval;
-  looked_at_ = now;
-  if (away > silence_) {
+  const Duration away = now - expected_at;
+  if (away > kSilentBeacons * options_.beacon_interval) {
     for (auto& [node, peer] : peers_) peer.heard_at += away;
     for (auto& [instance, since] : watched_) since += away;
   }
   for (auto& [node, peer] : peers_) {
-    if (peer.is_live && now - peer.heard_at > silence_) set_live(peer, false);
+    if (peer.is_live && now - peer.heard_at > kSilentBeacons * peer.every) set_live(peer, false);
   }
 }
 
@@ -194,6 +201,10 @@ void PeerBook::fill(TimePoint now, const NodeId& to, NodeBeacon& beacon) const {
 
 bool PeerBook::take_change() {
   return std::exchange(has_changed_, false);
+}
+
+bool PeerBook::take_loss() {
+  return std::exchange(has_loss_, false);
 }
 
 }  // namespace brigade::swarm

@@ -2,8 +2,8 @@
 // until when it was surely heard itself.
 //
 // Rules
-// - A peer is live while its link is up and it was heard within kSilentBeacons beacon intervals.
-//   What is not live has an uncertain fate: dead, stopped or cut off.
+// - A peer is live while its link is up and it was heard within kSilentBeacons of its own beacon
+//   intervals. What is not live has an uncertain fate: dead, stopped or cut off.
 // - Gone for certain: a link brought another instance of the node, the node said goodbye, somebody
 //   passed it on, or the node itself said "that is not me". This never changes.
 // - Forgotten: an instance that this node has not heard for Options::forget_after.
@@ -13,7 +13,9 @@
 // Bounds: limits::kMaxLinks peers, kMaxGoneKnown lost instances.
 #pragma once
 
+#include <boost/container/flat_map.hpp>
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <vector>
 
@@ -42,19 +44,24 @@ class PeerBook {
     TimePoint stamp_at;   // when the newest stamp came
     Duration stamp{};     // of the peer's clock
     Duration round_trip{};
+    Duration every{};  // beacons
+    TimePoint offer_at;
   };
+  using Peers = boost::container::flat_map<NodeId, Peer>;  // in the order of their ids
 
-  PeerBook(const Options& options, TimePoint now);
+  explicit PeerBook(const Options& options);
 
   /// False: too many peers; the link is not used.
   bool on_up(TimePoint now, const Holder& peer, StageIndex stage);
   void on_down(const NodeId& peer);
   void on_heard(TimePoint now, const NodeId& from);  // anything
   void on_beacon(TimePoint now, const NodeId& from, const NodeBeacon& beacon);
-  void on_offer(const NodeId& from, const Offer& offer);
+  void on_offer(TimePoint now, const NodeId& from, const Offer& offer);
+  /// Gone for certain, as this node knows first-hand.
   void lose(TimePoint now, std::uint64_t instance);
-  /// Who has been silent for too long is not live any more.
-  void on_time(TimePoint now);
+  /// Who has been silent for too long is not live any more. `expected_at`: when this was due, by
+  /// which is known whether this node was away itself.
+  void on_time(TimePoint now, TimePoint expected_at);
 
   bool is_live(const Holder& holder) const;
   bool hears(std::uint64_t instance) const;  // a live peer is this one
@@ -64,30 +71,32 @@ class PeerBook {
   bool is_lease_over(TimePoint now, const Holder& holder);
   /// By node, whatever its instance; null: never met.
   const Peer* find(const NodeId& node) const;
-  const std::map<NodeId, Peer>& peers() const { return peers_; }
+  const Peers& peers() const { return peers_; }
   /// Live and ready ones of a stage, in the order of their ids.
   std::vector<const Peer*> ready_at(StageIndex stage) const;
   std::uint32_t linked_at(StageIndex stage) const;
 
   /// A beacon's parts that are about the receiver and about what is gone.
   void fill(TimePoint now, const NodeId& to, NodeBeacon& beacon) const;
-  /// Something changed since the last call: who is live, ready or gone.
+  /// Something changed since the last call: who is live or ready, or that one who was met is gone.
   bool take_change();
+  /// Since the last call a peer was lost, or somebody of whom this node knows first-hand.
+  bool take_loss();
 
  private:
   bool make_room(TimePoint now);
+  void note_gone(TimePoint now, std::uint64_t instance);
   TimePoint watched_since(TimePoint now, const Holder& holder);
   void set_live(Peer& peer, bool is_live);
 
   Options options_;
-  Duration silence_;
-  std::map<NodeId, Peer> peers_;
+  Peers peers_;
   std::map<std::uint64_t, TimePoint> gone_;  // by instance: when it last heard this node for sure
   // Holders that were never met, by instance: from when on they are waited for.
   std::map<std::uint64_t, TimePoint> watched_;
-  TimePoint looked_at_;
-  std::vector<std::uint64_t> gone_order_;  // the newest last
+  std::deque<std::uint64_t> gone_order_;  // the newest last
   bool has_changed_ = true;
+  bool has_loss_ = false;
 };
 
 }  // namespace brigade::swarm

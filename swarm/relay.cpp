@@ -94,6 +94,7 @@ void Relay::on(TimePoint now, const NodeId& from, const Forward& message) {
   if (standing == Standing::kRefused || refuses(message)) return refuse(now, from, message);
   has_use_ = true;
   const Slot opened = open(now, message.id, message.path);
+  opened_ = opened;
   Entry& entry = shared_.ledger[opened];
   entry.input = message.payload;
   entry.input_attempt = message.attempt;
@@ -187,7 +188,7 @@ void Relay::on_gradient(TimePoint now, const NodeId& from, const Backward& messa
 // ---- receipts and queries -----------------------------------------------------------------------
 
 void Relay::on(TimePoint now, const NodeId& from, const Receipt& receipt) {
-  if (receipt.direction == Direction::kForward) peers_.on_offer(from, receipt.offer);
+  if (receipt.direction == Direction::kForward) peers_.on_offer(now, from, receipt.offer);
   const auto [standing, slot] = shared_.ledger.look_up(receipt.id);
   if (standing != Standing::kOpen || routes_[slot].is_abandoned) return;
   const Entry& entry = shared_.ledger[slot];
@@ -437,19 +438,15 @@ void Relay::drop_abandoned() {
   }
 }
 
-void Relay::note_floor(TimePoint now, HeadIndex head, Sequence floor) {
+void Relay::note_floor(TimePoint at, HeadIndex head, Sequence floor) {
   if (floors_.size() >= limits::kMaxHeadsInSwarm && !floors_.contains(head)) {
     floors_.erase(
         std::ranges::min_element(floors_, {}, [](const auto& one) { return one.second.at; }));
   }
-  const auto [known, is_new] = floors_.try_emplace(head, HeardFloor{floor, now});
-  if (is_new) return settle_floor(head, floor);
+  const auto [known, is_new] = floors_.try_emplace(head, HeardFloor{floor, at});
+  if (is_new) return settle_floors();
   known->second.floor = std::max(known->second.floor, floor);
-  known->second.at = now;
-}
-
-void Relay::settle_floors() {
-  for (const auto& [head, heard] : floors_) settle_floor(head, heard.floor);
+  known->second.at = std::max(known->second.at, at);
 }
 
 void Relay::settle(Slot slot, const char* reason) {
@@ -460,20 +457,30 @@ void Relay::settle(Slot slot, const char* reason) {
   shared_.ledger.note_closed(id);
 }
 
-void Relay::settle_floor(HeadIndex head, Sequence floor) {
-  if (shared_.is_head() && head == shared_.options.head) return;  // it says so itself
+void Relay::settle_floors() {
+  std::map<HeadIndex, Sequence> held;  // below a floor, and not let go yet: the lowest
   const auto& entries = shared_.ledger.entries();
-  Sequence open = floor;
   for (Slot slot = 0; slot < entries.size(); ++slot) {
     const Entry& entry = entries[slot];
-    const bool is_closed =
-        entry.is_open && entry.is_train() && entry.id.head == head && entry.id.sequence < floor;
-    if (!is_closed) continue;
+    if (!entry.is_open || !entry.is_train() || is_own(entry.id.head)) continue;
+    const auto heard = floors_.find(entry.id.head);
+    if (heard == floors_.end() || entry.id.sequence >= heard->second.floor) continue;
+    const MicrobatchId id = entry.id;
     settle(slot, "closed at its head");
-    if (entries[slot].is_open) open = std::min(open, entries[slot].id.sequence);
+    if (!entries[slot].is_open) continue;
+    Sequence& lowest = held.try_emplace(id.head, id.sequence).first->second;
+    lowest = std::min(lowest, id.sequence);
   }
-  shared_.ledger.settle_below(head, open);
-  std::erase_if(spent_, [&](const auto& id) { return id.head == head && id.sequence < open; });
+  const auto settled = [&](HeadIndex head) {  // everything below
+    const auto lowest = held.find(head);
+    if (lowest != held.end()) return lowest->second;
+    const auto heard = floors_.find(head);
+    return heard == floors_.end() || is_own(head) ? Sequence{} : heard->second.floor;
+  };
+  for (const auto& [head, heard] : floors_) {
+    if (!is_own(head)) shared_.ledger.settle_below(head, settled(head));  // else it says so itself
+  }
+  std::erase_if(spent_, [&](const auto& id) { return id.sequence < settled(id.head); });
 }
 
 void Relay::finish() {

@@ -19,6 +19,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -91,7 +92,8 @@ class Relay : public Outbox {
   /// Lets go of the entry, at once or when the engine does.
   void drop(Slot slot, bool is_written_off, const char* reason);
   void drop_abandoned();
-  void note_floor(TimePoint now, HeadIndex head, Sequence floor);
+  /// `at`: when the head said so.
+  void note_floor(TimePoint at, HeadIndex head, Sequence floor);
   /// Its head has closed it.
   void settle(Slot slot, const char* reason);
   /// Tells the path finder who holds how many: what it counts itself can drift.
@@ -104,6 +106,8 @@ class Relay : public Outbox {
 
   /// Since the last call a message brought something: a micro-batch, a gradient, an awaited
   /// receipt.
+  /// Since the last call this one came.
+  std::optional<Slot> take_opened() { return std::exchange(opened_, std::nullopt); }
   bool take_use() { return std::exchange(has_use_, false); }
   /// Since the last call something could not be given to whom it was for.
   bool take_trouble() { return std::exchange(has_trouble_, false); }
@@ -145,7 +149,7 @@ class Relay : public Outbox {
   Receipt::Kind standing_of(const Query& query, Slot slot) const;
   void on_refused(TimePoint now, Slot slot);
   void close(Slot slot);
-  void settle_floor(HeadIndex head, Sequence floor);
+  bool is_own(HeadIndex head) const { return shared_.is_head() && head == shared_.options.head; }
 
   const Holder& target(Slot slot) const;
   void wait(Slot slot, TimePoint due);
@@ -170,6 +174,7 @@ class Relay : public Outbox {
   bool is_finished_ = false;
   bool has_trouble_ = false;
   bool has_use_ = false;
+  std::optional<Slot> opened_;
   std::uint64_t repeats_ = 0;
   std::uint64_t duplicates_ = 0;
   std::uint64_t written_off_ = 0;

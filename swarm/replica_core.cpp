@@ -2,6 +2,7 @@
 // line. There is one epoch and no agreement on it: a node is told what to start from, restores,
 // says that it is ready, and works.
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "base/check.hpp"
@@ -9,6 +10,8 @@
 #include "swarm/averager.hpp"
 #include "swarm/core.hpp"
 #include "swarm/draw.hpp"
+#include "swarm/herald.hpp"
+#include "swarm/link_wishes.hpp"
 #include "swarm/load_meter.hpp"
 #include "swarm/mender.hpp"
 #include "swarm/nuisance.hpp"
@@ -18,13 +21,17 @@
 namespace brigade::swarm {
 namespace {
 
-// What was heard of a head this many beacons ago is passed on: news of it may come from afar.
-constexpr int kFloorLasts = 4;
-
 constexpr const char* kWindowReason = "as many replicas as there are, shared by the heads";
 
-// One computes and one waits: what a replica needs not to stand still, where links are quick.
-constexpr std::uint32_t kPlacesOfAReplica = 2;
+// One computes and two wait or are on their way: 60 machines that differ by eight times, in four
+// stages, are busy 95 % of the time; with two places 89 %, with four 96 % (`brigade simulate`).
+constexpr double kPlacesOfAReplica = 3;
+constexpr double kLeastWindow = 2;
+constexpr std::uint32_t kNoticeable = 8;  // of a window that changes: less is left alone
+
+double rate_of(Duration pace) {
+  return pace > Duration::zero() ? 1 / std::chrono::duration<double>(pace).count() : 0;
+}
 
 Options with_head(Options options) {
   options.head = HeadIndex{options.instance};
@@ -42,17 +49,18 @@ class ReplicaCore : public Core {
   ReplicaCore(const Options& options, StartState start, TimePoint now)
       : shared_(with_head(options)),
         evaluation_(options),
-        peers_(options, now),
+        peers_(options),
         finder_(options, peers_),
         relay_(shared_, evaluation_, peers_, finder_),
         mender_(shared_, relay_, peers_, finder_),
+        wishes_(shared_, relay_, peers_),
         workbench_(shared_, relay_),
         averager_(shared_, peers_),
         keeper_(shared_.options, std::move(start.checkpoints)),
         draw_(without_end(shared_.options)),
         window_(options.window),
         load_meter_(options.stage, shared_.is_tail(), options.accumulate),
-        next_beacon_(now) {
+        herald_(shared_, peers_, relay_, now) {
     BRIGADE_CHECK(options.stages >= 1 && options.stages <= limits::kMaxStages &&
                   options.stage.value() < options.stages);
     BRIGADE_CHECK(options.schedule == Schedule::kAsync && !options.lock_step);
@@ -66,17 +74,17 @@ class ReplicaCore : public Core {
   }
 
   void handle(TimePoint now, const Event& event) override {
-    if (now >= next_beacon_) {  // after a pause of this machine too: leases come first
-      peers_.on_time(now);
+    if (herald_.is_time(now)) {  // after a pause of this machine too: leases come first
+      peers_.on_time(now, herald_.next());
       mender_.expire(now);
     }
-    relay_.set_view({is_open(), load_meter_.own(now).pace});
+    relay_.set_view({is_open(), load_meter_.pace()});
     std::visit([&](const auto& happened) { on(now, happened); }, event);
     settle(now);
   }
   std::optional<Action> poll_action() override { return shared_.actions.poll(); }
   TimePoint next_wakeup() const override {
-    return std::min({relay_.next_due(), averager_.next_due(), keeper_.next_due(), next_beacon_,
+    return std::min({relay_.next_due(), averager_.next_due(), keeper_.next_due(), herald_.next(),
                      over_ == nullptr ? stop_deadline_ : kNever});
   }
   Status status() const override;
@@ -85,7 +93,9 @@ class ReplicaCore : public Core {
  private:
   void on(TimePoint, const Tick&) {}
   void on(TimePoint now, const LinkUp& event) {
-    if (peers_.on_up(now, {event.peer, event.instance}, event.stage)) tell(now, event.peer);
+    if (peers_.on_up(now, {event.peer, event.instance}, event.stage)) {
+      herald_.tell(now, event.peer, self());
+    }
   }
   void on(TimePoint, const LinkDown& event) { peers_.on_down(event.peer); }
   void on(TimePoint now, const Received& event) {
@@ -106,8 +116,9 @@ class ReplicaCore : public Core {
   void on(TimePoint, const StartFrom& event);
   void on(TimePoint, const RestoreDone& event);
   void on(TimePoint, const ReplicasCounted& event) {
-    told_replicas_ = std::min<std::uint32_t>(event.replicas, limits::kMaxMembers);
+    told_ = event;
     count_replicas();
+    if (shared_.is_head()) find_window();
   }
   void on(TimePoint now, const SnapshotStored& event) {
     remove(keeper_.on_stored(now, event.checkpoint, event.succeeded));
@@ -121,15 +132,17 @@ class ReplicaCore : public Core {
     workbench_.on(event);
     averager_.on(event);
   }
-  void on(TimePoint now, const StopRequested& event) {
-    is_stopping_ = has_news_ = true;
+  void on(TimePoint, const StopRequested& event) {
+    is_stopping_ = true;
+    herald_.on_news();
     stop_deadline_ = std::min(stop_deadline_, event.deadline);
-    relay_.set_view({is_open(), load_meter_.own(now).pace});  // nothing is offered any more
+    relay_.set_view({is_open(), load_meter_.pace()});  // nothing is offered any more
   }
 
   template <class AboutMicrobatch>
   void receive(TimePoint now, const NodeId& from, const AboutMicrobatch& message) {
     relay_.on(now, from, message);
+    if (const auto slot = relay_.take_opened()) mender_.reconsider(now, *slot);
   }
   void receive(TimePoint now, const NodeId& from, const PathRequest& message) {
     if (over_ == nullptr) mender_.on(now, from, message);  // who has left adopts nothing
@@ -146,7 +159,7 @@ class ReplicaCore : public Core {
       // A head that is heard here speaks for itself.
       const bool is_own = floor.head.value() == peer->holder.instance;
       if (!is_own && peers_.hears(floor.head.value())) continue;
-      relay_.note_floor(now, floor.head, floor.sequence);
+      relay_.note_floor(now - floor.age, floor.head, floor.sequence);
     }
   }
   void receive(TimePoint, const NodeId& from, const Share& share) {
@@ -174,8 +187,7 @@ class ReplicaCore : public Core {
   void remove(const std::vector<CheckpointId>& checkpoints);
   void leave_if_done(TimePoint now);
   void note_load(TimePoint now);
-  void tell(TimePoint now, const NodeId& to);
-  void tell_neighbours(TimePoint now);
+  Herald::Self self() const;
   void report_phase();
 
   std::uint64_t position() const { return shared_.stage_position.told(); }
@@ -189,6 +201,7 @@ class ReplicaCore : public Core {
   PathFinder finder_;
   Relay relay_;
   Mender mender_;
+  LinkWishes wishes_;
   Workbench workbench_;
   Averager averager_;
   SnapshotKeeper keeper_;
@@ -196,10 +209,9 @@ class ReplicaCore : public Core {
   std::uint32_t window_;
   LoadMeter load_meter_;
   Nuisance nuisance_;
-  TimePoint next_beacon_;
-  bool has_news_ = true;   // for the neighbours
-  bool had_path_ = false;  // when last told
-  std::uint32_t told_replicas_ = 1;
+  Herald herald_;
+  std::uint32_t in_flight_ = 0;  // when last looked
+  ReplicasCounted told_;
   bool is_started_ = false;
   bool has_failed_to_start_ = false;
   bool is_stopping_ = false;
@@ -228,7 +240,7 @@ void ReplicaCore::on(TimePoint, const RestoreDone& event) {
     keeper_.on_restored(event.checkpoint);
     evaluation_.restart(event.checkpoint.position);
   }
-  has_news_ = true;
+  herald_.on_news();
 }
 
 // ---- what follows -------------------------------------------------------------------------------
@@ -239,22 +251,27 @@ void ReplicaCore::settle(TimePoint now) {
   relay_.on_time(now);
   averager_.on_time(now);
   keeper_.on_time(now);
-  const bool is_time = now >= next_beacon_;
+  const bool is_time = herald_.is_time(now);
   if (is_time) relay_.settle_floors();
   if (is_time) relay_.recount(now);
   const bool has_changed = peers_.take_change();
-  if (has_changed || is_time || relay_.take_trouble()) mender_.tend(now);
-  has_news_ = has_news_ || has_changed;
+  if (has_changed || is_time || relay_.take_trouble()) {
+    mender_.tend(now);
+    wishes_.update();
+  }
+  if (peers_.take_loss()) herald_.on_news();
   if (has_changed) count_replicas();
   if (shared_.is_head()) {
-    if (has_changed) find_window();
+    if (has_changed || is_time) find_window();
     if (has_changed || is_stopping_) evaluation_.set_duty(is_evaluator());
     steer();
   }
   leave_if_done(now);
   feed_engine(now);
   note_load(now);
-  tell_neighbours(now);
+  const std::uint32_t in_flight = shared_.ledger.counts().in_flight;
+  const bool has_moved = std::exchange(in_flight_, in_flight) != in_flight;
+  herald_.tell_if_due(now, self(), has_changed || has_moved);
   report_phase();
 }
 
@@ -263,7 +280,7 @@ void ReplicaCore::count_replicas() {
   const StageIndex own = shared_.options.stage;
   const std::uint32_t linked = peers_.linked_at(own);
   const auto ready = static_cast<std::uint32_t>(peers_.ready_at(own).size());
-  shared_.stage_position.set_replicas(told_replicas_ > 1 + linked ? told_replicas_ : 1 + ready);
+  shared_.stage_position.set_replicas(told_.replicas > 1 + linked ? told_.replicas : 1 + ready);
 }
 
 void ReplicaCore::steer() {
@@ -287,17 +304,29 @@ bool ReplicaCore::is_evaluator() const {
   return !is_stopping_ && (others.empty() || shared_.options.self < others.front()->holder.node);
 }
 
-/// Where no window is given: places for each stage's replicas, as many as the next stage has, in
-/// equal parts for the heads.
+/// Where no window is given: places for each replica of every stage, as many as the stage after
+/// has, and of those each head the part that it is quick.
 void ReplicaCore::find_window() {
   const Options& options = shared_.options;
   if (options.window > 0) return;
-  const std::size_t heads = 1 + peers_.ready_at(options.stage).size();
-  const std::size_t next = peers_.ready_at(options.stage.next()).size();
-  const std::size_t share = std::max<std::size_t>((next + heads - 1) / heads, 1);
+  const auto others = peers_.ready_at(options.stage);
+  const auto linked = static_cast<double>(peers_.ready_at(options.stage.next()).size());
+  const double heads = std::max<double>(told_.replicas, 1 + static_cast<double>(others.size()));
+  const double after = std::max({static_cast<double>(told_.after), linked, 1.0});
+  double rates = rate_of(load_meter_.pace());
+  double known = rates > 0 ? 1 : 0;
+  for (const PeerBook::Peer* other : others) {
+    rates += rate_of(other->offer.pace);
+    known += other->offer.pace > Duration::zero() ? 1 : 0;
+  }
+  const bool is_measured = load_meter_.pace() > Duration::zero();
+  const double quickness = is_measured ? rate_of(load_meter_.pace()) * known / rates : 1;
+  const double wanted = kPlacesOfAReplica * options.stages * std::max(after / heads, 1.0 / heads);
   const auto window = static_cast<std::uint32_t>(
-      std::min<std::size_t>(kPlacesOfAReplica * options.stages * share, limits::kMaxWindow));
-  if (window == std::exchange(window_, window)) return;
+      std::clamp<double>(std::ceil(wanted * quickness), kLeastWindow, limits::kMaxWindow));
+  const std::uint32_t change = window > window_ ? window - window_ : window_ - window;
+  if (window_ > 0 && change <= window_ / kNoticeable) return;
+  window_ = window;
   draw_.set_window(window);
   shared_.actions.push(WindowChanged{window, 0, kWindowReason});
 }
@@ -395,7 +424,7 @@ void ReplicaCore::leave_if_done(TimePoint now) {
   over_ = is_empty ? "drained" : "the time to stop is up: what it holds is given to others";
   relay_.finish();
   averager_.stop();
-  has_news_ = true;
+  herald_.on_news();
 }
 
 void ReplicaCore::note_load(TimePoint now) {
@@ -406,34 +435,8 @@ void ReplicaCore::note_load(TimePoint now) {
   load_meter_.note(now, work, workbench_.in_weights());
 }
 
-void ReplicaCore::tell_neighbours(TimePoint now) {
-  const bool is_time = now >= next_beacon_;
-  if (is_time) next_beacon_ = now + shared_.options.beacon_interval;
-  const bool has_path = !relay_.offer(now).path.empty();
-  if (std::exchange(had_path_, has_path) != has_path) has_news_ = true;
-  if (!std::exchange(has_news_, false) && !is_time) return;
-  for (const auto& [node, peer] : peers_.peers()) {
-    if (peer.is_linked) tell(now, node);
-  }
-}
-
-void ReplicaCore::tell(TimePoint now, const NodeId& to) {
-  NodeBeacon beacon;
-  beacon.is_ready = workbench_.is_restored();
-  beacon.is_draining = is_stopping_;
-  beacon.is_leaving = over_ != nullptr;
-  peers_.fill(now, to, beacon);
-  beacon.offer = relay_.offer(now);
-  if (shared_.is_head()) {
-    beacon.floors.push_back({shared_.options.head, shared_.ledger.watermark(shared_.options.head)});
-  }
-  for (const auto& [head, heard] : relay_.floors()) {
-    const bool is_fresh = now - heard.at < kFloorLasts * shared_.options.beacon_interval;
-    if (!is_fresh || head == shared_.options.head) continue;
-    if (beacon.floors.size() == limits::kMaxFloorsTold) break;
-    beacon.floors.push_back({head, heard.floor});
-  }
-  shared_.actions.push(Send{to, std::move(beacon)});
+Herald::Self ReplicaCore::self() const {
+  return {workbench_.is_restored(), is_stopping_, over_ != nullptr, load_meter_.pace()};
 }
 
 // ---- what others see ----------------------------------------------------------------------------

@@ -346,7 +346,8 @@ void Members::choose_neighbours() {
   for (const NodeId& node : kept_)
     if (!old.contains(node)) handle(membership::PinChanged{node, true});
   if (setup_.count_replicas)
-    setup_.count_replicas(std::max(membership_.view().counts(stage_).serving, 1U));
+    setup_.count_replicas({std::max(membership_.view().counts(stage_).serving, 1U),
+                           membership_.view().counts(stage_.next()).serving});
 }
 
 // ---- Neighbours that neither can dial --------------------------------------------------------

@@ -83,10 +83,10 @@ class Members {
     BeginningSetup beginning;
     KeeperSetup keeper;
     DataShelf::Setup data;
-    bool may_move = false;                              // the swarm chooses the stage
-    bool is_drained = false;                            // by its owner, since an earlier start
-    std::function<void(const Mover::Move&)> move_to;    // this node is to go to another stage
-    std::function<void(std::uint32_t)> count_replicas;  // of its stage, itself included
+    bool may_move = false;                            // the swarm chooses the stage
+    bool is_drained = false;                          // by its owner, since an earlier start
+    std::function<void(const Mover::Move&)> move_to;  // this node is to go to another stage
+    std::function<void(const swarm::ReplicasCounted&)> count_replicas;
     Outside outside;
   };
   Members(boost::asio::io_context& core, Setup setup, std::function<void(const Report&)> report);
@@ -99,6 +99,11 @@ class Members {
   void start(const std::string& listen_address);
   /// Whoever misbehaves too often is not worked with for a while (conduct.hpp).
   void note_misdeed(const swarm::Misbehaved& misdeed);
+  /// A link beside those that it chooses itself, or no longer.
+  void want_link(const swarm::LinkWanted& wish) {
+    neighbours_.want(wish.peer, wish.is_wanted);
+    choose_neighbours();
+  }
   /// This node has a checkpoint of its stage, or may have one now.
   void note_state();
   /// By its owner's wish it finishes what it holds (kLeaving), then holds nothing (kDrained): it

@@ -32,8 +32,18 @@ void Neighbours::forget(const NodeId& member) {
   stages_.erase(known);
 }
 
+void Neighbours::want(const NodeId& member, bool is_wanted) {
+  if (is_wanted) {
+    wanted_.insert(member);
+  } else {
+    wanted_.erase(member);
+  }
+}
+
 std::set<NodeId> Neighbours::chosen() const {
   std::set<NodeId> chosen;
+  for (const NodeId& member : wanted_)
+    if (stages_.contains(member)) chosen.insert(member);
   for (const auto& [stage, ranked] : ranked_) {
     std::size_t room = stage == stage_ ? kOwn : kBeside;
     for (auto one = ranked.begin(); one != ranked.end() && room > 0; ++one, --room)

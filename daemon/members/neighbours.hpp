@@ -26,6 +26,8 @@ class Neighbours {
   /// What is known of a member now.
   void update(const swarm::membership::RecordPtr& record, swarm::membership::Standing standing);
   void forget(const NodeId& member);
+  /// A micro-batch is there, or comes from there.
+  void want(const NodeId& member, bool is_wanted);
   /// With whom links are wanted.
   std::set<NodeId> chosen() const;
   /// Whether a link with a node of that stage is one of training.
@@ -38,6 +40,7 @@ class Neighbours {
   NodeId self_;
   StageIndex stage_;
   std::map<NodeId, StageIndex> stages_;
+  std::set<NodeId> wanted_;
   std::map<StageIndex, std::set<Rank>> ranked_;
 };
 

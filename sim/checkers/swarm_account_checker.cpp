@@ -16,11 +16,6 @@ namespace brigade::sim {
 namespace {
 
 /// Where the window is found, two micro-batches for each replica, if there is but one head.
-std::uint32_t window_of(const SwarmScenario& scenario) {
-  const std::uint32_t window = scenario.options.window;
-  return window > 0 ? window : 2 * scenario.hosts();
-}
-
 class SwarmAccountChecker : public SwarmChecker {
  public:
   SwarmAccountChecker(const SwarmScenario& scenario, Violations& violations)
@@ -29,6 +24,7 @@ class SwarmAccountChecker : public SwarmChecker {
   void on_start(std::uint32_t host, std::uint64_t instance) override {
     hosts_[host] = {};
     hosts_[host].instance = instance;
+    hosts_[host].window = scenario_.options.window;  // 0: it says so itself
   }
 
   void on_event(std::uint32_t index, const swarm::Event& event) override {
@@ -50,6 +46,8 @@ class SwarmAccountChecker : public SwarmChecker {
     const bool is_own = forward != nullptr && forward->keeps && stage_of(index) == 0 &&
                         forward->id.head.value() == facts.instance;
     if (is_own && facts.open.insert(forward->id).second) check_window(index);
+    if (const auto* changed = std::get_if<swarm::WindowChanged>(&action))
+      facts.window = changed->window;
     const auto* blamed = std::get_if<swarm::Misbehaved>(&action);
     if (blamed != nullptr && std::string_view(blamed->what) != "bytes that make no sense") {
       report(index, std::string("blames an honest node: ") + blamed->what);
@@ -90,6 +88,7 @@ class SwarmAccountChecker : public SwarmChecker {
     std::uint64_t instance = 0;
     std::uint64_t applied = 0;
     bool is_computing = false;
+    std::uint32_t window = 0;
     std::set<MicrobatchId> open;  // drawn here and not applied here
     std::set<MicrobatchId> suspended;
   };
@@ -97,10 +96,10 @@ class SwarmAccountChecker : public SwarmChecker {
   void check_window(std::uint32_t index) {
     const Facts& facts = hosts_[index];
     const std::size_t places = facts.open.size() - facts.suspended.size();
-    if (places <= window_of(scenario_)) return;
+    if (places <= facts.window) return;
     report(index, "drew with " + std::to_string(places) +
                       " micro-batches in flight and a window of " +
-                      std::to_string(window_of(scenario_)));
+                      std::to_string(facts.window));
   }
 
   std::vector<Facts> hosts_;

@@ -29,7 +29,7 @@ class Gossip {
       : random_(seed),
         options_(options_of(seed, random_)),
         shared_(options_),
-        peers_(options_, now_),
+        peers_(options_),
         averager_(shared_, peers_) {}
 
   void play(int events) {

@@ -124,7 +124,8 @@ TEST_CASE("a beacon of a replica comes back as it was sent, and has bounds") {
   beacon.held = std::chrono::milliseconds{3};
   beacon.offer.path = path_of(3).holders;
   beacon.gone = {1, ~std::uint64_t{0}};
-  beacon.floors = {{HeadIndex(5), Sequence(6)}};
+  beacon.every = std::chrono::seconds{2};
+  beacon.floors = {{HeadIndex(5), Sequence(6), std::chrono::seconds{7}}};
   const auto heard = round_trip(beacon);
   CHECK((heard.is_ready && heard.is_draining && !heard.is_leaving));
   CHECK((heard.stamp == beacon.stamp && heard.echo == beacon.echo && heard.held == beacon.held));
@@ -132,6 +133,8 @@ TEST_CASE("a beacon of a replica comes back as it was sent, and has bounds") {
   CHECK(heard.gone == beacon.gone);
   REQUIRE(heard.floors.size() == 1);
   CHECK((heard.floors[0].head == HeadIndex(5) && heard.floors[0].sequence == Sequence(6)));
+  CHECK(heard.floors[0].age == std::chrono::seconds{7});
+  CHECK(heard.every == std::chrono::seconds{2});
 
   beacon.gone.resize(limits::kMaxGoneTold + 1);
   CHECK(parse_frame(encode_frame(swarm::Message(beacon))).has_error());

@@ -40,7 +40,7 @@ struct Replica {
       : holder{test::node_id(index), 100 + index},
         options(options_of(holder)),
         shared(options),
-        peers(options, now),
+        peers(options),
         averager(shared, peers),
         next_payload(1000 * index) {
     CHECK_FALSE(averager.next_task(view));  // right after it has restored

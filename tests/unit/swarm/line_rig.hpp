@@ -107,6 +107,7 @@ class LineRig {
   void act(std::uint32_t stage, const Repeated& action);
   void act(std::uint32_t stage, const Misbehaved& action);
   void act(std::uint32_t, const PathReported&) {}
+  void act(std::uint32_t, const LinkWanted&) {}
   static void expect_line(std::uint32_t stage);
   void compute(std::uint32_t stage, Event answer);
   Payload make_payload(std::uint32_t stage);

@@ -21,7 +21,7 @@ struct Rig {
     return chosen;
   }();
   TimePoint now{std::chrono::seconds{10}};
-  PeerBook book{options, now};
+  PeerBook book{options};
   PathFinder finder{options, book};
 
   static Holder tail(std::uint32_t number) { return {test::node_id(number), 100ULL + number}; }

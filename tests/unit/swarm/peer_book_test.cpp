@@ -23,15 +23,23 @@ Options options() {
 
 struct Rig {
   TimePoint now{seconds{1000}};
-  PeerBook book{options(), now};
+  PeerBook book{options()};
   Holder peer{test::node_id(7), 70};
 
-  Rig() { CHECK(book.on_up(now, peer, StageIndex{1})); }
+  Rig() {
+    CHECK(book.on_up(now, peer, StageIndex{1}));
+    says_every(milliseconds{500});
+  }
+  void says_every(Duration every) {
+    NodeBeacon beacon;
+    beacon.every = every;
+    book.on_beacon(now, peer.node, beacon);
+  }
   /// Time passes as it does for a core that is awake.
   void pass(Duration span, bool hears) {
     for (const TimePoint until = now + span; now < until; now += milliseconds{500}) {
       if (hears) book.on_heard(now, peer.node);
-      book.on_time(now);
+      book.on_time(now, now);
     }
   }
 };
@@ -44,6 +52,33 @@ TEST_CASE("a peer that is silent for a few beacons is not live, and is again whe
   CHECK_FALSE(rig.book.is_gone(rig.peer));
   rig.book.on_heard(rig.now, rig.peer.node);
   CHECK(rig.book.is_live(rig.peer));
+}
+
+TEST_CASE("a slow machine's beacons are waited for as long as it said, within bounds") {
+  Rig rig;
+  rig.says_every(seconds{3});
+  rig.pass(seconds{11}, /*hears=*/false);
+  CHECK(rig.book.is_live(rig.peer));
+  rig.pass(seconds{2}, /*hears=*/false);
+  CHECK_FALSE(rig.book.is_live(rig.peer));
+  rig.book.on_heard(rig.now, rig.peer.node);
+  rig.says_every(seconds{1000});  // nobody is waited for that long
+  rig.pass(seconds{21}, /*hears=*/false);
+  CHECK_FALSE(rig.book.is_live(rig.peer));
+}
+
+TEST_CASE("that one is gone who was never met is no reason to tell anybody at once") {
+  Rig rig;
+  rig.book.take_change();
+  NodeBeacon beacon;
+  beacon.gone = {12345};
+  rig.book.on_beacon(rig.now, rig.peer.node, beacon);
+  CHECK(rig.book.is_gone({test::node_id(9), 12345}));
+  CHECK_FALSE(rig.book.take_change());
+  CHECK_FALSE(rig.book.take_loss());
+  CHECK(rig.book.on_up(rig.now, {rig.peer.node, 71}, StageIndex{1}));  // it has started again
+  CHECK(rig.book.take_change());
+  CHECK(rig.book.take_loss());
 }
 
 TEST_CASE("who is heard is not gone because another says so") {
@@ -118,8 +153,9 @@ TEST_CASE("who is silent is forgotten in the end; who was away itself does not f
   CHECK(rig.book.is_forgotten(rig.now, rig.peer));
 
   Rig away;
+  const TimePoint expected = away.now;
   away.now += seconds{300};
-  away.book.on_time(away.now);
+  away.book.on_time(away.now, expected);
   CHECK_FALSE(away.book.is_forgotten(away.now, away.peer));
   CHECK(away.book.is_lease_over(away.now, away.peer));
 }

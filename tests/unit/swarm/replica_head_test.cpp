@@ -140,9 +140,9 @@ TEST_CASE("of heads that know each other the one with the lowest id evaluates") 
   CHECK(head.reports[2].loss.tokens == 2);
 }
 
-TEST_CASE("where no window is given there are two places a stage for each replica, among heads") {
+TEST_CASE("where no window is given there are three places a stage for each replica, among heads") {
   Head head([](Options& options) { options.stages = 3; });
-  CHECK(head.node->status().window == 6);
+  CHECK(head.node->status().window == 9);
   for (std::uint32_t index = 10; index < 15; ++index) {
     const Holder replica{test::node_id(index), index};
     head.handle(LinkUp{replica.node, StageIndex{1}, replica.instance});
@@ -150,9 +150,11 @@ TEST_CASE("where no window is given there are two places a stage for each replic
     beacon.is_ready = true;
     head.handle(Received{replica.node, beacon});
   }
-  CHECK(head.node->status().window == 30);
+  CHECK(head.node->status().window == 45);
   head.meet(head.high);
-  CHECK(head.node->status().window == 18);
+  CHECK(head.node->status().window == 23);
+  head.handle(ReplicasCounted{5, 5});  // most without a link
+  CHECK(head.node->status().window == 9);
 }
 
 TEST_CASE("a head that has drained draws nothing, and adopts nothing from who has not heard yet") {
