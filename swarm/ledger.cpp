@@ -76,6 +76,18 @@ Slot Ledger::open(const MicrobatchId& id, const Group& group) {
   return slot;
 }
 
+Slot Ledger::open_applied(const MicrobatchId& id) {
+  const Slot slot = open(id, Group{id.sequence, 1});
+  Entry& entry = entries_[slot];
+  --count(entry);
+  --drawn_;
+  entry.life = Life::kApplied;
+  ++count(entry);
+  note_applied(id);
+  check_conserved();
+  return slot;
+}
+
 void Ledger::move(Slot slot, Life to) {
   Entry& entry = entries_[slot];
   BRIGADE_CHECK(entry.is_open && is_step(entry.life, to, entry.is_train()),
@@ -186,6 +198,21 @@ std::vector<Sequence> Ledger::applied_from(Sequence first) const {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;
+}
+
+std::vector<Kept::Range> Ledger::closed() const {
+  std::vector<const HeadAccount*> accounts;
+  for (const HeadAccount& known : heads_) accounts.push_back(&known);
+  std::ranges::sort(accounts, std::ranges::greater{}, &HeadAccount::used);
+  std::vector<Kept::Range> ranges;
+  for (const HeadAccount* account : accounts) {
+    ranges.push_back({account->head, Sequence{0}, account->applied.watermark()});
+    for (const Sequence sequence : account->applied.from(account->applied.watermark())) {
+      if (ranges.back().end != sequence) ranges.push_back({account->head, sequence, sequence});
+      ranges.back().end = sequence.next();
+    }
+  }
+  return ranges;
 }
 
 std::uint64_t Ledger::watermark() const {

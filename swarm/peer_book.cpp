@@ -26,6 +26,7 @@ bool PeerBook::on_up(TimePoint now, const Holder& holder, StageIndex stage) {
   if (peer.holder != holder) {
     peer = Peer{};
     peer.holder = holder;
+    peer.came_at = now;
   }
   peer.stage = stage;
   peer.is_linked = true;
