@@ -39,10 +39,14 @@ inline constexpr std::uint32_t kMaxHeadsInSwarm = 1024;  // of a line; accounts 
 inline constexpr std::uint32_t kMaxSuspended = 1024;  // of one head: they take no place in windows
 inline constexpr std::uint32_t kMaxGoneTold = 32;     // instances named in one beacon
 inline constexpr std::uint32_t kMaxGoneKnown = 1024;
-inline constexpr std::uint32_t kMaxFloorsTold = 64;        // heads named in one beacon
-inline constexpr std::uint32_t kMaxRefusals = 4096;        // remembered by one node
-inline constexpr std::uint32_t kMaxEpoch = 1'000'000'000;  // resumes of one swarm
-inline constexpr std::uint32_t kMaxThreads = 1024;         // of one device's computation
+inline constexpr std::uint32_t kMaxFloorsTold = 64;  // heads named in one beacon
+inline constexpr std::uint32_t kMaxRefusals = 4096;  // remembered by one node
+// Kept beside one checkpoint: gradients with ids whose gradient was given up, ranges of closed
+// ones.
+inline constexpr std::uint32_t kMaxKeptOverRestart = kMaxKeptGradients + kMaxRefusals;
+inline constexpr std::uint64_t kMaxKeptFileBytes = 1024u * 1024 * 1024;  // of one checkpoint
+inline constexpr std::uint32_t kMaxEpoch = 1'000'000'000;                // resumes of one swarm
+inline constexpr std::uint32_t kMaxThreads = 1024;  // of one device's computation
 
 // Membership: what one node knows of the others.
 inline constexpr std::size_t kMaxMembers = 16'384;          // full records

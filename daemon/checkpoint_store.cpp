@@ -12,6 +12,9 @@ namespace fs = std::filesystem;
 
 namespace {
 
+constexpr const char* kCheckpointSuffix = ".safetensors";
+constexpr const char* kKeptSuffix = ".kept";
+
 /// What has to be equal for weights to mean the same. Norm epsilon and init_std may change.
 std::optional<std::string> difference(const stage::ModelShape& got,
                                       const stage::ModelShape& wanted) {
@@ -25,6 +28,14 @@ std::optional<std::string> difference(const stage::ModelShape& got,
   if (got.heads != wanted.heads) return differ("the number of heads", got.heads, wanted.heads);
   if (got.context != wanted.context) return differ("the context", got.context, wanted.context);
   return std::nullopt;
+}
+
+Result<> remove_file(const fs::path& file) {
+  std::error_code failure;
+  fs::remove(file, failure);
+  if (!failure) return {};
+  return make_error(ErrorCode::kIo,
+                    fmt::format("can't remove {}: {}", file.string(), failure.message()));
 }
 
 }  // namespace
@@ -79,11 +90,18 @@ Result<> CheckpointStore::scan_folder(const fs::path& folder, bool is_own,
                                                         folder.string(), failure.message()));
   for (const fs::path& file : files) {
     const std::string name = file.filename().string();
-    if (is_own && name.find(".safetensors.tmp") != std::string::npos) {
+    const bool is_cut_short = name.find(".safetensors.tmp") != std::string::npos ||
+                              name.find(".kept.tmp") != std::string::npos;
+    if (is_own && is_cut_short) {
       fs::remove(file, failure);  // a write that a crash cut short
       continue;
     }
     if (parse_checkpoint_file_name(name)) BRIGADE_TRY(take(file, is_own, notes));
+  }
+  for (const fs::path& file : files) {
+    const fs::path checkpoint = fs::path(file).replace_extension(kCheckpointSuffix);
+    const bool is_alone = is_own && file.extension() == kKeptSuffix && !fs::exists(checkpoint);
+    if (is_alone) fs::remove(file, failure);
   }
   return {};
 }
@@ -185,6 +203,7 @@ Result<stage::CheckpointInfo> CheckpointStore::take_in(const fs::path& file,
   }
   std::error_code failure;
   if (info.has_value()) {
+    fs::remove(kept_file(expected), failure);
     fs::rename(file, own_file({Epoch(info->epoch), info->position}), failure);
     if (failure) info = make_error(ErrorCode::kIo, failure.message());
   }
@@ -206,17 +225,35 @@ void CheckpointStore::remove(const swarm::CheckpointId& checkpoint) {
   files_.erase(checkpoint);
 }
 
+fs::path CheckpointStore::kept_file(const swarm::CheckpointId& checkpoint) const {
+  return own_file(checkpoint).replace_extension(kKeptSuffix);
+}
+
 Result<> CheckpointStore::write(const stage::Snapshot& snapshot,
                                 const stage::CheckpointInfo& info) const {
-  return access_.write(snapshot, info, own_file({Epoch(info.epoch), info.position}));
+  const swarm::CheckpointId checkpoint{Epoch(info.epoch), info.position};
+  BRIGADE_TRY(remove_file(kept_file(checkpoint)));
+  return access_.write(snapshot, info, own_file(checkpoint));
 }
 
 Result<> CheckpointStore::erase(const swarm::CheckpointId& checkpoint) const {
-  std::error_code failure;
-  fs::remove(own_file(checkpoint), failure);
-  if (!failure) return {};
-  return make_error(ErrorCode::kIo, fmt::format("can't remove {}: {}",
-                                                own_file(checkpoint).string(), failure.message()));
+  BRIGADE_TRY(remove_file(kept_file(checkpoint)));
+  return remove_file(own_file(checkpoint));
+}
+
+Result<> CheckpointStore::write_kept(const swarm::CheckpointId& checkpoint,
+                                     const KeptData& kept) const {
+  if (kept.is_empty()) return {};
+  return daemon::write_kept(kept_file(checkpoint), {checkpoint, slice_}, kept);
+}
+
+Result<KeptData> CheckpointStore::read_kept(const swarm::CheckpointId& checkpoint,
+                                            const std::vector<fs::path>& files) const {
+  const bool is_own = files.size() == 1 && files.front() == own_file(checkpoint);
+  if (!is_own) return KeptData{};
+  auto kept = daemon::read_kept(kept_file(checkpoint), {checkpoint, slice_});
+  const bool is_missing = kept.has_error() && kept.error().code == ErrorCode::kNotFound;
+  return is_missing ? Result<KeptData>(KeptData{}) : std::move(kept);
 }
 
 }  // namespace brigade::daemon

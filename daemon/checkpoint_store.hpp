@@ -7,7 +7,12 @@
 // files of its id, own and others' together, cover every block of this node's slice.
 //
 // An own file that does not verify is moved aside (.corrupt) and said in one line.
-// Threading: core strand, except write() and erase(), which the blocking pool calls.
+//
+// Beside an own checkpoint may lie what is kept for repeats (kept_file.hpp). It holds for these
+// very weights alone: it goes with the checkpoint, before another one of that name is written or
+// taken in, and is written after it. So a crash between the two loses it, and never mismatches
+// them. Threading: core strand, except write(), write_kept(), read_kept(), take_in() and erase(),
+// which the blocking pool calls.
 #pragma once
 
 #include <filesystem>
@@ -18,6 +23,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "daemon/kept_file.hpp"
 #include "daemon/members/copies.hpp"
 #include "stage_runtime/stage.hpp"
 #include "swarm/message.hpp"
@@ -65,8 +71,14 @@ class CheckpointStore {
   /// Blocks on the disk. An error leaves nothing behind.
   Result<> write(const stage::Snapshot& snapshot, const stage::CheckpointInfo& info) const;
   Result<> erase(const swarm::CheckpointId& checkpoint) const;
+  /// Of the checkpoint that was written last. Empty: no file.
+  Result<> write_kept(const swarm::CheckpointId& checkpoint, const KeptData& kept) const;
+  /// Empty where nothing is kept beside it, or it was read from `files` that are not this node's.
+  Result<KeptData> read_kept(const swarm::CheckpointId& checkpoint,
+                             const std::vector<std::filesystem::path>& files) const;
 
   std::filesystem::path own_file(const swarm::CheckpointId& checkpoint) const;
+  std::filesystem::path kept_file(const swarm::CheckpointId& checkpoint) const;
 
  private:
   struct File {

@@ -38,6 +38,7 @@ Driver::Driver(const Parts& parts, const swarm::Options& options, swarm::StartSt
     : parts_(parts),
       node_(options, std::move(start), core_now()),
       stage_(options.stage),
+      has_replicas_(options.has_replicas),
       timer_(parts.core.get_executor(), [this] { handle(swarm::Tick{}); }) {}
 
 void Driver::start() {
@@ -178,8 +179,10 @@ void Driver::finish(const RestoreOutcome& outcome) {
     report(Warned{fmt::format("can't restore the checkpoint at micro-batch {}: {}",
                               outcome.checkpoint.position, outcome.error)});
   }
+  KeptData kept = std::exchange(restored_, {});
   handle(swarm::RestoreDone{outcome.checkpoint, outcome.succeeded,
-                            parts_.checkpoints.version(outcome.checkpoint)});
+                            parts_.checkpoints.version(outcome.checkpoint),
+                            outcome.succeeded ? hold(std::move(kept)) : swarm::Kept{}});
 }
 
 void Driver::finish(ShareOutcome outcome) {
@@ -282,11 +285,13 @@ void Driver::carry_out(const swarm::RunSnapshot& action) {
   info.version = action.version.value();
   for (const Sequence sequence : action.applied_ahead)
     info.applied_ahead.push_back(sequence.value());
+  kept_.insert_or_assign(action.checkpoint, bytes_of(action.kept));
   parts_.engine.submit(SnapshotTask{action.checkpoint, std::move(info)});
 }
 
 void Driver::carry_out(const swarm::RunRestore& action) {
   snapshots_.clear();  // of the epoch that ends here
+  kept_.clear();
   auto files = parts_.checkpoints.files(action.checkpoint);
   if (files.empty() && action.checkpoint.position != 0) {  // a head may name what we don't have
     asio::post(parts_.core, [this, checkpoint = action.checkpoint] {
@@ -296,8 +301,16 @@ void Driver::carry_out(const swarm::RunRestore& action) {
   }
   asio::post(parts_.pool, [this, action, task = RestoreTask{action.checkpoint, std::move(files)}] {
     const auto written = parts_.state.write_epoch(action.epoch);
-    asio::post(parts_.core, [this, written, task] {
+    auto kept = has_replicas_ ? parts_.checkpoints.read_kept(task.checkpoint, task.files)
+                              : Result<KeptData>(KeptData{});
+    asio::post(parts_.core, [this, written, task, kept = std::move(kept)]() mutable {
       if (is_halted_) return;
+      if (kept.has_error())
+        report(
+            Warned{fmt::format("what was kept for repeats beside the checkpoint is not used; a "
+                               "micro-batch may be applied twice: {}",
+                               kept.error().message)});
+      restored_ = kept.has_value() ? std::move(*kept) : KeptData{};
       if (written.has_value()) return parts_.engine.submit(task);
       finish(RestoreOutcome{task.checkpoint, false, "epoch not saved: " + written.error().message});
     });
@@ -322,18 +335,50 @@ void Driver::carry_out(const swarm::Forget& action) {
 void Driver::carry_out(const swarm::StoreSnapshot& action) {
   auto taken = snapshots_.extract(action.checkpoint);
   BRIGADE_CHECK(!taken.empty(), "the core stores a snapshot that was never taken");
+  auto kept = kept_.extract(action.checkpoint);
   ++pending_stores_;
-  asio::post(parts_.pool, [this, job = std::move(taken.mapped())] {
+  asio::post(parts_.pool, [this, job = std::move(taken.mapped()),
+                           kept = kept.empty() ? KeptData{} : std::move(kept.mapped())] {
     auto written = parts_.checkpoints.write(*job.snapshot, job.info);
+    auto beside =
+        written.has_value() ? parts_.checkpoints.write_kept(job.checkpoint, kept) : Result<>{};
     asio::post(parts_.core, [this, checkpoint = job.checkpoint, info = job.info,
-                             written = std::move(written)] {
+                             written = std::move(written), beside = std::move(beside)] {
       --pending_stores_;
+      on_kept_written(checkpoint, beside);
       if (written.has_value()) parts_.checkpoints.add(info);
       report(CheckpointChanged{
           checkpoint, written.has_value() ? "stored" : "failed: " + written.error().message});
       handle(swarm::SnapshotStored{checkpoint, written.has_value()});
     });
   });
+}
+
+KeptData Driver::bytes_of(const swarm::Kept& kept) const {
+  KeptData data;
+  data.closed = kept.closed;
+  for (const swarm::Kept::Gradient& one : kept.gradients)
+    data.gradients.push_back({one.id, one.loss, bytes_of(one.payload)});
+  return data;
+}
+
+swarm::Kept Driver::hold(KeptData kept) {
+  swarm::Kept held;
+  held.closed = std::move(kept.closed);
+  for (KeptData::Gradient& one : kept.gradients) {
+    const auto payload = one.payload ? payloads_.add(std::move(*one.payload)) : swarm::Payload{};
+    held.gradients.push_back({one.id, one.loss, payload});
+  }
+  return held;
+}
+
+void Driver::on_kept_written(const swarm::CheckpointId& checkpoint, const Result<>& written) {
+  const bool has_failed = written.has_error();
+  if (std::exchange(has_warned_of_kept_, has_failed) || !has_failed) return;
+  report(
+      Warned{fmt::format("what is kept for repeats beside the checkpoint at micro-batch {} could "
+                         "not be stored, training goes on: {}; make room on the disk",
+                         checkpoint.position, written.error().message)});
 }
 
 void Driver::carry_out(const swarm::RemoveCheckpoint& action) {

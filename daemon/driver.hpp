@@ -106,6 +106,10 @@ class Driver {
   std::optional<PayloadData> bytes_of(const swarm::Payload& payload) const;
   /// In which codec a tensor for that stage is made: what all links to it have agreed on.
   Codec codec_towards(StageIndex stage) const;
+  KeptData bytes_of(const swarm::Kept& kept) const;
+  /// Names for what was read.
+  swarm::Kept hold(KeptData kept);
+  void on_kept_written(const swarm::CheckpointId& checkpoint, const Result<>& written);
   /// `payload` as the link to that node has it; empty if it can't be had.
   std::optional<PayloadData> fit_to_link(const NodeId& to, std::optional<PayloadData> payload);
 
@@ -113,6 +117,7 @@ class Driver {
   swarm::Node node_;
   PayloadStore payloads_;
   const StageIndex stage_;
+  const bool has_replicas_;
   struct Linked {
     StageIndex stage;
     Codec codec = Codec::kFp32;
@@ -124,6 +129,9 @@ class Driver {
   NodeId gradient_origin_;
   NodeId share_origin_;
   std::map<swarm::CheckpointId, SnapshotOutcome> snapshots_;  // taken, not stored; the core bounds
+  std::map<swarm::CheckpointId, KeptData> kept_;              // what goes beside them
+  KeptData restored_;                                         // beside what is being restored
+  bool has_warned_of_kept_ = false;
   std::size_t pending_stores_ = 0;
   std::deque<swarm::Action> later_;  // decided, not carried out: what is urgent goes first
   bool is_halted_ = false;

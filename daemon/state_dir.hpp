@@ -4,6 +4,7 @@
 //   identity.pem     the node's private key, mode 0600
 //   epoch            the newest epoch that this node took part in, one decimal number
 //   checkpoints/     step-<position>-e<epoch>.safetensors, this stage's slice
+//   checkpoints/     step-<position>-e<epoch>.kept, what is kept for repeats beside it
 //   control.sock     the control service, mode 0600
 //   drained, left    what its owner wishes, while they are there: brigade drain, brigade leave
 //

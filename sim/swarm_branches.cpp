@@ -9,6 +9,7 @@ namespace brigade::sim {
 const char* to_string(SwarmBranch branch) {
   static constexpr std::array<const char*, kSwarmBranches> kNames = {
       "kept gradient given to another holder",
+      "gradient kept over a restart",
       "path mended",
       "path mended before it was given",
       "orphan adopted",
@@ -45,6 +46,10 @@ void SwarmBranches::on_event(std::uint32_t host, const swarm::Event& event) {
   } else if (const auto* stored = std::get_if<swarm::SnapshotStored>(&event)) {
     add(stored->succeeded ? SwarmBranch::kStored : SwarmBranch::kStoreFailed);
   }
+  if (const auto* restored = std::get_if<swarm::RestoreDone>(&event)) {
+    for (const auto& kept : restored->kept.gradients)
+      if (!kept.payload.is_empty()) hosts_[host].restored.insert(kept.id);
+  }
   const auto* received = std::get_if<swarm::Received>(&event);
   if (received == nullptr) return;
   const auto* share = std::get_if<swarm::Share>(&received->message);
@@ -66,6 +71,7 @@ void SwarmBranches::on_event(std::uint32_t host, const swarm::Event& event) {
 void SwarmBranches::on_sent(std::uint32_t host, const swarm::Send& send) {
   Facts& facts = hosts_[host];
   if (const auto* backward = std::get_if<swarm::Backward>(&send.message)) {
+    if (facts.restored.erase(backward->id) > 0) add(SwarmBranch::kKeptOverRestart);
     const auto [sent, is_new] = facts.gradients.emplace(backward->id, send.to);
     if (!is_new && sent->second != send.to) add(SwarmBranch::kKeptForAnother);
     sent->second = send.to;

@@ -14,7 +14,8 @@
 namespace brigade::sim {
 
 enum class SwarmBranch : std::uint8_t {
-  kKeptForAnother,  // a gradient that was sent to one holder is sent from what was kept to another
+  kKeptForAnother,   // a gradient that was sent to one holder is sent from what was kept to another
+  kKeptOverRestart,  // a gradient that was kept over a restart is given to who asks for it
   kMended,
   kMendedBeforeGiven,  // … since the present holder certainly did not have it
   kAdopted,
@@ -62,6 +63,7 @@ class SwarmBranches {
   std::array<std::uint64_t, kSwarmBranches> counts_{};
   struct Facts {
     std::map<MicrobatchId, NodeId> gradients;  // sent to whom
+    std::set<MicrobatchId> restored;           // kept over a restart, not sent since
     std::map<MicrobatchId, std::uint32_t> revisions;
     std::set<MicrobatchId> given;
     std::set<std::uint64_t> answers;  // payloads of shares, not blended yet

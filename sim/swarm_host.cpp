@@ -34,7 +34,9 @@ void SwarmHost::start(TimePoint now) {
   options.stages = scenario_.stages;
   options.instance = instance_;
   options.seed = mix_seed(seed_, 8, index_, incarnation_);
-  node_.emplace(options, swarm::StartState{}, now);
+  swarm::StartState known;
+  for (const auto& [id, checkpoint] : disk_) known.checkpoints.push_back(id);
+  node_.emplace(options, std::move(known), now);
 }
 
 void SwarmHost::crash() {
@@ -42,6 +44,7 @@ void SwarmHost::crash() {
   ++incarnation_;
   task_.reset();
   writes_.clear();
+  snapshots_.clear();
   is_frozen = false;
   waiting.clear();
 }
@@ -90,9 +93,10 @@ std::optional<swarm::Event> SwarmHost::finish_task() {
     return swarm::UpdateDone{update->version.next()};
   }
   if (const auto* restore = std::get_if<swarm::RunRestore>(&task)) {
-    return swarm::RestoreDone{restore->checkpoint, true, Version{}};
+    return this->restore(restore->checkpoint);
   }
   if (const auto* snapshot = std::get_if<swarm::RunSnapshot>(&task)) {
+    snapshots_[snapshot->checkpoint] = {model_.weights(), snapshot->version, snapshot->kept};
     return swarm::SnapshotTaken{snapshot->checkpoint};
   }
   return finish_averaging(task);
@@ -110,6 +114,21 @@ std::optional<swarm::Event> SwarmHost::finish_averaging(const swarm::Action& tas
   return std::nullopt;
 }
 
+swarm::CheckpointId SwarmHost::newest() const {
+  return disk_.empty() ? swarm::CheckpointId{scenario_.options.epoch, 0} : disk_.rbegin()->first;
+}
+
+swarm::RestoreDone SwarmHost::restore(const swarm::CheckpointId& from) {
+  swarm::RestoreDone done{from, true, Version{}, {}};
+  const auto stored = disk_.find(from);
+  if (stored == disk_.end()) return done;
+  model_.restore(stored->second.weights);
+  done.version = stored->second.version;
+  done.kept = stored->second.kept;
+  for (swarm::Kept::Gradient& one : done.kept.gradients) adopt(one.payload);
+  return done;
+}
+
 Duration SwarmHost::start_write(const swarm::CheckpointId& checkpoint) {
   writes_.push_back(checkpoint);
   return scenario_.disk.store.sample(random_);
@@ -120,6 +139,9 @@ swarm::SnapshotStored SwarmHost::finish_write() {
   writes_.pop_front();
   const bool fails =
       scenario_.disk.store_failure > 0 && random_.chance(scenario_.disk.store_failure);
+  auto taken = snapshots_.extract(checkpoint);
+  BRIGADE_CHECK(!taken.empty());
+  if (!fails) disk_.insert_or_assign(checkpoint, std::move(taken.mapped()));
   return {checkpoint, !fails};
 }
 

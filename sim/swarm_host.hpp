@@ -1,9 +1,11 @@
 // One machine of a swarm with replicas: a core, a device that computes one task at a time, and
-// handles for payloads. Nothing survives a crash. While it is frozen, what is due to it waits.
+// handles for payloads. Checkpoints and what is kept beside them survive a crash, nothing else.
+// While it is frozen, what is due to it waits.
 #pragma once
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -43,6 +45,9 @@ class SwarmHost {
   /// How long it takes to write it.
   Duration start_write(const swarm::CheckpointId& checkpoint);
   swarm::SnapshotStored finish_write();
+  void remove(const swarm::CheckpointId& checkpoint) { disk_.erase(checkpoint); }
+  /// What its weights start from: its newest checkpoint, or the seeded initialisation.
+  swarm::CheckpointId newest() const;
 
   bool is_over = false;
   bool is_away = false;  // for good
@@ -50,6 +55,13 @@ class SwarmHost {
   std::vector<Due> waiting;  // while it is frozen
 
  private:
+  /// The bytes of payloads are their checksums: the handles are this instance's own.
+  struct Checkpoint {
+    Digest weights = 0;
+    Version version;
+    swarm::Kept kept;
+  };
+  swarm::RestoreDone restore(const swarm::CheckpointId& from);
   std::optional<swarm::Event> finish_averaging(const swarm::Action& task);
   swarm::Payload make_payload(Digest content);
 
@@ -66,6 +78,8 @@ class SwarmHost {
   StageModel model_;
   std::optional<swarm::Action> task_;
   std::deque<swarm::CheckpointId> writes_;
+  std::map<swarm::CheckpointId, Checkpoint> snapshots_;  // taken, not stored
+  std::map<swarm::CheckpointId, Checkpoint> disk_;
   std::uint64_t next_payload_ = 1;
 };
 

@@ -239,7 +239,7 @@ void SwarmWorld::start(std::uint32_t index) {
   wake_at_[index] = kNever;
   network_.set_alive(now_, index, true);
   handle(index, swarm::Tick{});
-  handle(index, swarm::StartFrom{{scenario_.options.epoch, 0}});
+  handle(index, swarm::StartFrom{host.newest()});
   if (scenario_.links_own == 0) return;
   const std::uint32_t stage = scenario_.stage_of(index);
   handle(index, swarm::ReplicasCounted{scenario_.hosts_of(stage), scenario_.hosts_of(stage + 1)});
@@ -340,6 +340,8 @@ void SwarmWorld::carry_out(std::uint32_t host, swarm::Action action) {
   } else if (const auto* store = std::get_if<swarm::StoreSnapshot>(&action)) {
     queue_.push(now_ + hosts_[host].start_write(store->checkpoint), DueKind::kDisk, host,
                 hosts_[host].incarnation());
+  } else if (const auto* removed = std::get_if<swarm::RemoveCheckpoint>(&action)) {
+    hosts_[host].remove(removed->checkpoint);
   } else if (is_task(action)) {
     start_task(host, std::move(action));
   }

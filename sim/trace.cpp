@@ -139,7 +139,7 @@ struct EventReader {
     record.name = "RestoreDone";
     record.detail = e.succeeded ? "" : "failed";
     record.first = pack(e.checkpoint);
-    record.second = e.succeeded ? 1 : 0;
+    record.second = (e.succeeded ? 1 : 0) + e.kept.gradients.size();
   }
   void operator()(const swarm::ShareTaken& e) const {
     record.name = "ShareTaken";

@@ -55,6 +55,9 @@ struct RunSnapshot {
   Version version;                      // updates that the weights contain
   std::vector<Sequence> applied_ahead;  // applied beyond the position: the ledger's range
   Sequence next_sequence;               // of this epoch: the first that the position leaves out
+  /// Replicas: goes to the disk beside the weights. The driver takes hold of the bytes now: they
+  /// may be released before they are written.
+  Kept kept{};
 };
 /// Loads a checkpoint (position 0: seeded initialisation where none is stored) and drops all
 /// activations and accumulated gradients. The driver first makes `epoch` durable.

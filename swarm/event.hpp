@@ -47,6 +47,8 @@ struct RestoreDone {
   CheckpointId checkpoint;
   bool succeeded = false;
   Version version;  // of the restored weights: optimiser updates that they contain
+  /// Replicas: what was kept beside this very checkpoint, the payloads held by the driver.
+  Kept kept{};
 };
 struct ShareTaken {
   std::uint64_t round = 0;

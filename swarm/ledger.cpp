@@ -76,6 +76,18 @@ Slot Ledger::open(const MicrobatchId& id, const Group& group) {
   return slot;
 }
 
+Slot Ledger::open_applied(const MicrobatchId& id) {
+  const Slot slot = open(id, Group{id.sequence, 1});
+  Entry& entry = entries_[slot];
+  --count(entry);
+  --drawn_;
+  entry.life = Life::kApplied;
+  ++count(entry);
+  note_applied(id);
+  check_conserved();
+  return slot;
+}
+
 void Ledger::move(Slot slot, Life to) {
   Entry& entry = entries_[slot];
   BRIGADE_CHECK(entry.is_open && is_step(entry.life, to, entry.is_train()),
@@ -184,6 +196,23 @@ std::vector<Sequence> Ledger::applied_from(Sequence first) const {
     all.insert(all.end(), some.begin(), some.end());
   }
   return all;
+}
+
+std::vector<Kept::Range> Ledger::closed() const {
+  using Account = std::pair<HeadIndex, const HeadAccount*>;
+  std::vector<Account> accounts;
+  for (const auto& [head, account] : heads_) accounts.emplace_back(head, &account);
+  std::ranges::sort(accounts, std::ranges::greater{},
+                    [](const Account& one) { return one.second->used; });
+  std::vector<Kept::Range> ranges;
+  for (const auto& [head, account] : accounts) {
+    ranges.push_back({head, Sequence{0}, account->applied.watermark()});
+    for (const Sequence sequence : account->applied.from(account->applied.watermark())) {
+      if (ranges.back().end != sequence) ranges.push_back({head, sequence, sequence});
+      ranges.back().end = sequence.next();
+    }
+  }
+  return ranges;
 }
 
 std::uint64_t Ledger::watermark() const {

@@ -9,6 +9,8 @@
 //   has gone (AppliedSet), so that a late repeat is recognised for ever.
 // - An applied entry stays open while its gradient is not acknowledged by the stage before; it
 //   answers repeats.
+// - What was applied before a restart and is asked for again is opened as applied, outside the
+//   account of this instance.
 // - Evaluation batches live in the same table but outside the account.
 // - Bound: kMaxInFlight + kMaxKeptGradients entries. Cost: one hash lookup an access by id.
 #pragma once
@@ -88,6 +90,9 @@ class Ledger {
 
   Lookup look_up(const MicrobatchId& id) const;
   Slot open(const MicrobatchId& id, const Group& group);
+  /// Applied before this node restarted, and in its weights: neither drawn nor applied by this
+  /// instance, so it is in no account. What look_up() calls kUnknown.
+  Slot open_applied(const MicrobatchId& id);
   /// To the next life; kBackwarding → kApplied is what counts as applied.
   void move(Slot slot, Life to);
   /// The entry as if it had never come: a rejected input is sent again from the start.
@@ -100,6 +105,8 @@ class Ledger {
   Counts counts() const;
   /// All applied at or above `first`, ascending for each head.
   std::vector<Sequence> applied_from(Sequence first) const;
+  /// What is closed or applied, of all heads; what was used last comes first.
+  std::vector<Kept::Range> closed() const;
   /// Micro-batches of all heads below which everything is applied.
   std::uint64_t watermark() const;
 

@@ -40,7 +40,10 @@ void Mender::tend(TimePoint now, Slot slot) {
 void Mender::tend_forward(TimePoint now, Slot slot) {
   const Route& route = relay_.route(slot);
   const Holder next = relay_.holder_after(slot);
-  if (peers_.is_gone(next)) return replan(now, slot, "the next holder is lost");
+  if (peers_.is_gone(next)) {
+    if (relay_.may_hold_next(slot) && is_coming_back(now, next, relay_.after())) return;
+    return replan(now, slot, "the next holder is lost");
+  }
   if (route.is_refused) {
     replan(now, slot, "the next holder refused it");
     const bool waits = route.is_refused && !route.is_replanning;  // nobody else: it is tried again
@@ -57,6 +60,15 @@ void Mender::tend_forward(TimePoint now, Slot slot) {
     return replan(now, slot, "the next holder was out of contact for too long");
   }
   suspend(now, slot);
+}
+
+/// The node of a lost holder has restarted, and has not restored yet.
+bool Mender::is_coming_back(TimePoint now, const Holder& lost, StageIndex stage) const {
+  constexpr int kHeirDeadlines = 1;  // for receipts
+  const PeerBook::Peer* heir = peers_.find(lost.node);
+  return peers_.is_gone(lost) && heir != nullptr && heir->stage == stage && heir->is_live &&
+         !heir->is_restored &&
+         now - heir->came_at < kHeirDeadlines * shared_.options.receipt_deadline;
 }
 
 // ---- the next holder ----------------------------------------------------------------------------
@@ -104,7 +116,9 @@ void Mender::resume(TimePoint now, Slot slot) {
 void Mender::replan(TimePoint now, Slot slot, const char* reason) {
   Route& route = relay_.route(slot);
   const Holder old = relay_.holder_after(slot);
-  PathFinder::Choice choice = finder_.choose(now, old.instance);
+  PathFinder::Choice choice = peers_.is_gone(old) && relay_.may_hold_next(slot)
+                                  ? finder_.choose_heir(now, old)
+                                  : finder_.choose(now, old.instance);
   if (choice.path.empty()) {
     // Nobody else: what refuses is tried again, what is gone for certain is waited for.
     if (route.is_replanning && peers_.is_live(old)) return confirm(now, slot);
@@ -224,10 +238,12 @@ void Mender::adopt_out(TimePoint now, Slot slot) {
   const bool is_lost = is_asked && peers_.is_gone(route.adopter);
   const bool is_forgotten = is_asked && peers_.is_forgotten(now, route.adopter);
   if (!is_asked || is_lost || is_forgotten) {
-    const PeerBook::Peer* head = finder_.choose_head(entry.id);
+    const Holder& lost = relay_.holder_before(slot);
+    const Holder& asked = is_asked ? route.adopter : lost;
+    if (is_coming_back(now, asked, relay_.before())) return;
+    const PeerBook::Peer* head = finder_.choose_head(entry.id, asked);
     if (head == nullptr) return;
     // A head that may have forgotten this node before it was lost may have given it to another.
-    const Holder& lost = relay_.holder_before(slot);
     const bool is_uncertain = is_asked ? is_forgotten && !is_lost
                                        : !peers_.is_gone(lost) || peers_.is_lease_over(now, lost);
     if (is_uncertain) relay_.write_off(slot, relay_.before(), "its head was silent for too long");
@@ -250,7 +266,7 @@ void Mender::adopt(TimePoint now, const NodeId& from, const PathRequest& request
   relay_.note_floor(now, request.id.head, request.path.floor);
   const auto [standing, open] = shared_.ledger.look_up(request.id);
   if (standing == Ledger::Standing::kOpen) return relay_.pass_on(now, open);
-  if (standing == Ledger::Standing::kApplied) {
+  if (standing == Ledger::Standing::kApplied || relay_.was_closed(request.id)) {
     return shared_.actions.push(
         Send{from, PathRequest{Kind::kClosed, request.id, options.stage, request.path}});
   }

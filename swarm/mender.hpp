@@ -7,6 +7,8 @@
 // - The next holder is replaced: when its fate is certain; when it certainly does not have the
 //   micro-batch (never given, or refused) and can't be reached or will not take it; when it is
 //   forgotten, which is counted.
+// - A node that has restarted may have kept, beside its checkpoint, the gradient of what it had
+//   applied: it is waited for while it restores, kHeirDeadlines at most, and is asked first.
 // - What may lie beyond the replaced holder stays on the path: it may have applied the micro-batch.
 //   Where nobody can have it beyond, the path goes on as the new holder suggests.
 // - Uncertain fate: suspended. The head is told, since it takes no place in the window.
@@ -41,6 +43,7 @@ class Mender {
   void tend(TimePoint now, Slot slot);
   void tend_forward(TimePoint now, Slot slot);
   void expire(TimePoint now, Slot slot);
+  bool is_coming_back(TimePoint now, const Holder& lost, StageIndex stage) const;
   bool is_silent(TimePoint now, const Holder& head);
   bool is_disowned(TimePoint now, Slot slot) const;
   bool is_headless(TimePoint now, Slot slot);

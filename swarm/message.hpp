@@ -42,6 +42,23 @@ struct LossSum {
   std::uint32_t tokens = 0;
 };
 
+/// Replicas: what is kept beside a checkpoint of what its weights contain, for whoever asks after a
+/// restart. At most limits::kMaxKeptOverRestart of each.
+struct Kept {
+  struct Gradient {
+    MicrobatchId id;
+    LossSum loss;
+    Payload payload;  // empty: given up; that it is applied is all that is known of it
+  };
+  struct Range {  // of a head's sequences
+    HeadIndex head;
+    Sequence first;
+    Sequence end;  // the first that is not in it
+  };
+  std::vector<Gradient> gradients;
+  std::vector<Range> closed;  // of a head: applied, so that nobody has to adopt them
+};
+
 /// Synchronous schedules: the micro-batches `first` … `first + size − 1` share one update.
 struct Group {
   Sequence first;

@@ -16,6 +16,8 @@ class Outbox {
   virtual void send_gradient(TimePoint now, Slot slot, const Payload& gradient) = 0;
   /// The loss of an evaluation batch is known: on to the head, where it is closed.
   virtual void send_result(TimePoint now, Slot slot) = 0;
+  /// What a checkpoint of this moment keeps beside it.
+  virtual Kept kept() const { return {}; }
   /// The engine refused what a peer sent, and says why; the entry is gone (forward) or waits again.
   virtual void reject(TimePoint now, Slot slot, Direction direction, const std::string& why) = 0;
 };

@@ -137,11 +137,20 @@ PathFinder::Choice PathFinder::choose(TimePoint now, std::uint64_t except) const
                                       : "its turn, by speed and expected finish"};
 }
 
-const PeerBook::Peer* PathFinder::choose_head(const MicrobatchId& id) const {
+PathFinder::Choice PathFinder::choose_heir(TimePoint now, const Holder& lost) const {
+  for (const Candidate& candidate : candidates(now, lost.instance)) {
+    if (candidate.peer->holder.node == lost.node)
+      return {candidate.peer->offer.path, "the same node, which has restarted"};
+  }
+  return choose(now, lost.instance);
+}
+
+const PeerBook::Peer* PathFinder::choose_head(const MicrobatchId& id, const Holder& lost) const {
   std::vector<const PeerBook::Peer*> ready;
   std::vector<const PeerBook::Peer*> draining;  // it can finish one more, if nobody else is there
   for (const auto& [node, peer] : peers_.peers()) {
     if (peer.stage.next() != stage_ || !peer.is_live || !peer.is_restored) continue;
+    if (node == lost.node && peer.holder != lost) return &peer;
     (peer.is_ready ? ready : draining).push_back(&peer);
   }
   const auto& heads = ready.empty() ? draining : ready;

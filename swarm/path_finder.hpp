@@ -42,8 +42,12 @@ class PathFinder {
   Choice choose(TimePoint now, std::uint64_t except = 0) const;
   /// Another than `present`, which it was used for, where that is free sooner, by `worth` at least.
   Choice choose_sooner(TimePoint now, const Holder& present, Duration worth) const;
-  /// A head that may adopt `id` (for the stage after heads); null: none.
-  const PeerBook::Peer* choose_head(const MicrobatchId& id) const;
+  /// For what `lost` may have applied: its node's present instance, whose weights may contain it,
+  /// or, if that takes nothing, any other.
+  Choice choose_heir(TimePoint now, const Holder& lost) const;
+  /// A head that may adopt `id` of `lost` (for the stage after heads); null: none. Its node's
+  /// present instance if that can: it may have applied it.
+  const PeerBook::Peer* choose_head(const MicrobatchId& id, const Holder& lost) const;
   void on_used(TimePoint now, const Holder& next);
   void on_refused(TimePoint now, const Holder& next);
   void on_taken(const Holder& next);

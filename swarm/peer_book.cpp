@@ -25,6 +25,7 @@ bool PeerBook::on_up(TimePoint now, const Holder& holder, StageIndex stage) {
     peer = Peer{};
     peer.holder = holder;
     peer.every = beacon_interval_of(options_, Duration::max());  // until it says so
+    peer.came_at = now;
   }
   peer.stage = stage;
   peer.is_linked = true;

@@ -34,6 +34,7 @@ class PeerBook {
   struct Peer {
     Holder holder;
     StageIndex stage;
+    TimePoint came_at;  // when this instance was met first
     bool is_linked = false;
     bool is_live = false;
     bool is_ready = false;     // it has restored and takes new work

@@ -64,12 +64,16 @@ Offer Relay::offer(TimePoint now) const {
   return offer;
 }
 
-Slot Relay::open(TimePoint now, const MicrobatchId& id, const Path& path) {
-  const Slot slot = shared_.ledger.open(id, Group{id.sequence, 1});
+void Relay::begin_route(TimePoint now, Slot slot, const Path& path) {
   if (slot >= routes_.size()) routes_.resize(slot + 1);
   routes_[slot] = Route{};
   routes_[slot].path = path;
   routes_[slot].heard_at = now;
+}
+
+Slot Relay::open(TimePoint now, const MicrobatchId& id, const Path& path) {
+  const Slot slot = shared_.ledger.open(id, Group{id.sequence, 1});
+  begin_route(now, slot, path);
   if (!shared_.is_tail()) finder_.on_used(now, holder_after(slot));
   return slot;
 }
@@ -83,13 +87,13 @@ void Relay::on(TimePoint now, const NodeId& from, const Forward& message) {
     return discard(message.payload);
   }
   note_floor(now, message.id.head, message.path.floor);
-  const auto [standing, slot] = shared_.ledger.look_up(message.id);
+  const auto [standing, slot] = look_up(now, message.id, message.path);
   if (standing == Standing::kOpen) return on_again(now, from, message, slot);
   if (standing == Standing::kApplied) {
     discard(message.payload);
     ++duplicates_;
     return answer(from, message.id, Direction::kForward, message.attempt,
-                  spent_.contains(message.id) ? Kind::kSpent : Kind::kApplied, offer(now));
+                  is_spent(message.id) ? Kind::kSpent : Kind::kApplied, offer(now));
   }
   if (standing == Standing::kRefused || refuses(message)) return refuse(now, from, message);
   has_use_ = true;
@@ -142,7 +146,7 @@ void Relay::on(TimePoint now, const NodeId& from, const Backward& message) {
   const bool is_done =
       standing == Standing::kApplied || message.id.kind == MicrobatchId::Kind::kEval;
   if (is_done) ++duplicates_;
-  const Kind done = spent_.contains(message.id) ? Kind::kSpent : Kind::kApplied;
+  const Kind done = is_spent(message.id) ? Kind::kSpent : Kind::kApplied;
   answer(from, message.id, Direction::kBackward, message.attempt, is_done ? done : Kind::kMissing);
 }
 
@@ -285,7 +289,8 @@ void Relay::on(TimePoint now, const NodeId& from, const Query& query) {
   } else if (query.id.epoch != shared_.epoch.epoch || is_finished_ || shared_.is_tail()) {
     return;
   }
-  const auto [standing, slot] = shared_.ledger.look_up(query.id);
+  const auto [standing, slot] =
+      is_forward ? look_up(now, query.id, query.path) : shared_.ledger.look_up(query.id);
   if (standing == Standing::kOpen) {
     const bool is_deaf = is_forward ? query.path.revision < routes_[slot].path.revision
                                     : from != holder_after(slot).node;
@@ -303,7 +308,7 @@ void Relay::on(TimePoint now, const NodeId& from, const Query& query) {
   const bool is_train = query.id.kind == MicrobatchId::Kind::kTrain;
   Kind kind = Kind::kMissing;
   if (standing == Standing::kApplied) {
-    kind = spent_.contains(query.id) ? Kind::kSpent : Kind::kApplied;
+    kind = is_spent(query.id) ? Kind::kSpent : Kind::kApplied;
   } else if (!is_train && !is_forward) {
     kind = Kind::kApplied;
   }
@@ -438,57 +443,13 @@ void Relay::drop_abandoned() {
   }
 }
 
-void Relay::note_floor(TimePoint at, HeadIndex head, Sequence floor) {
-  if (floors_.size() >= limits::kMaxHeadsInSwarm && !floors_.contains(head)) {
-    floors_.erase(
-        std::ranges::min_element(floors_, {}, [](const auto& one) { return one.second.at; }));
-  }
-  const auto [known, is_new] = floors_.try_emplace(head, HeardFloor{floor, at});
-  if (is_new) return settle_floors();
-  known->second.floor = std::max(known->second.floor, floor);
-  known->second.at = std::max(known->second.at, at);
-}
-
-void Relay::settle(Slot slot, const char* reason) {
-  const MicrobatchId id = shared_.ledger[slot].id;
-  const bool is_applied = shared_.ledger[slot].life == Life::kApplied;
-  if (is_applied && !routes_[slot].is_abandoned) return close(slot);
-  drop(slot, /*is_written_off=*/false, reason);
-  shared_.ledger.note_closed(id);
-}
-
-void Relay::settle_floors() {
-  std::map<HeadIndex, Sequence> held;  // below a floor, and not let go yet: the lowest
-  const auto& entries = shared_.ledger.entries();
-  for (Slot slot = 0; slot < entries.size(); ++slot) {
-    const Entry& entry = entries[slot];
-    if (!entry.is_open || !entry.is_train() || is_own(entry.id.head)) continue;
-    const auto heard = floors_.find(entry.id.head);
-    if (heard == floors_.end() || entry.id.sequence >= heard->second.floor) continue;
-    const MicrobatchId id = entry.id;
-    settle(slot, "closed at its head");
-    if (!entries[slot].is_open) continue;
-    Sequence& lowest = held.try_emplace(id.head, id.sequence).first->second;
-    lowest = std::min(lowest, id.sequence);
-  }
-  const auto settled = [&](HeadIndex head) {  // everything below
-    const auto lowest = held.find(head);
-    if (lowest != held.end()) return lowest->second;
-    const auto heard = floors_.find(head);
-    return heard == floors_.end() || is_own(head) ? Sequence{} : heard->second.floor;
-  };
-  for (const auto& [head, heard] : floors_) {
-    if (!is_own(head)) shared_.ledger.settle_below(head, settled(head));  // else it says so itself
-  }
-  std::erase_if(spent_, [&](const auto& id) { return id.sequence < settled(id.head); });
-}
-
 void Relay::finish() {
   is_finished_ = true;
   const auto& entries = shared_.ledger.entries();
   for (Slot slot = 0; slot < entries.size(); ++slot) {
     if (entries[slot].is_open) drop(slot, /*is_written_off=*/false, "this node leaves");
   }
+  restored_.let_go(shared_.actions);
 }
 
 void Relay::report(Slot slot, PathReported::Kind kind, StageIndex stage, const char* reason) {

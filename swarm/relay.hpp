@@ -15,6 +15,7 @@
 // - A refusal (kBusy) is kept in mind: no copy of what was refused is taken later, since its giver
 //   may have given it to another.
 // - What the head has closed (floor) is let go, with or without kApplied.
+// - Gradients that were kept over a restart are answered with to whoever asks this instance.
 #pragma once
 
 #include <cstdint>
@@ -29,6 +30,7 @@
 #include "swarm/outbox.hpp"
 #include "swarm/path_finder.hpp"
 #include "swarm/peer_book.hpp"
+#include "swarm/restored.hpp"
 #include "swarm/shared.hpp"
 
 namespace brigade::swarm {
@@ -78,6 +80,11 @@ class Relay : public Outbox {
   void send_gradient(TimePoint now, Slot slot, const Payload& gradient) override;
   void send_result(TimePoint now, Slot slot) override;
   void reject(TimePoint now, Slot slot, Direction direction, const std::string& why) override;
+  Kept kept() const override;
+  /// What was kept beside the checkpoint that the weights start from.
+  void take_over(TimePoint now, const Kept& kept);
+  /// At a head: applied before it restarted.
+  bool was_closed(const MicrobatchId& id) const { return restored_.is_closed(id); }
 
   // For the head and the mender.
   Slot open(TimePoint now, const MicrobatchId& id, const Path& path);
@@ -99,7 +106,7 @@ class Relay : public Outbox {
   /// Tells the path finder who holds how many: what it counts itself can drift.
   void recount(TimePoint now);
   /// Lets go of what heads have closed.
-  void settle_floors();
+  void settle_floors(TimePoint now);
   /// Everything: this node leaves.
   void finish();
   void report(Slot slot, PathReported::Kind kind, StageIndex stage, const char* reason);
@@ -131,10 +138,15 @@ class Relay : public Outbox {
   std::uint64_t duplicates() const { return duplicates_; }
   std::uint64_t written_off() const { return written_off_; }
   std::uint32_t suspended() const;
+  std::uint32_t kept_unasked() const { return restored_.unasked(); }
 
  private:
   using Refusal = std::pair<std::uint32_t, Attempt>;  // revision, attempt
 
+  /// As the ledger's; what was kept over a restart is opened.
+  Ledger::Lookup look_up(TimePoint now, const MicrobatchId& id, const Path& path);
+  void begin_route(TimePoint now, Slot slot, const Path& path);
+  bool is_spent(const MicrobatchId& id) const;  // applied here, and the gradient is gone
   bool is_for_this(TimePoint now, const NodeId& from, const MicrobatchId& id, const Path& path);
   void blame(const NodeId& peer, const char* what, std::string detail = {});
   void discard(const Payload& payload);
@@ -149,6 +161,7 @@ class Relay : public Outbox {
   Receipt::Kind standing_of(const Query& query, Slot slot) const;
   void on_refused(TimePoint now, Slot slot);
   void close(Slot slot);
+  void settle_below_floors();
   bool is_own(HeadIndex head) const { return shared_.is_head() && head == shared_.options.head; }
 
   const Holder& target(Slot slot) const;
@@ -170,7 +183,8 @@ class Relay : public Outbox {
   std::vector<Slot> abandoned_;
   std::map<HeadIndex, HeardFloor> floors_;
   std::map<MicrobatchId, Refusal> refusals_;
-  std::set<MicrobatchId> spent_;  // applied here, and the gradient is gone
+  std::set<MicrobatchId> spent_;  // by this instance
+  Restored restored_;
   bool is_finished_ = false;
   bool has_trouble_ = false;
   bool has_use_ = false;

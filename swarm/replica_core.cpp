@@ -114,7 +114,7 @@ class ReplicaCore : public Core {
   void on(TimePoint, const UpdateDone& event) { workbench_.on(event); }
   void on(TimePoint, const SnapshotTaken& event) { workbench_.on(event); }
   void on(TimePoint, const StartFrom& event);
-  void on(TimePoint, const RestoreDone& event);
+  void on(TimePoint now, const RestoreDone& event);
   void on(TimePoint, const ReplicasCounted& event) {
     told_ = event;
     count_replicas();
@@ -231,13 +231,14 @@ void ReplicaCore::on(TimePoint, const StartFrom& event) {
   workbench_.enter_epoch();
 }
 
-void ReplicaCore::on(TimePoint, const RestoreDone& event) {
+void ReplicaCore::on(TimePoint now, const RestoreDone& event) {
   workbench_.on(event);
   is_started_ = event.succeeded;
   has_failed_to_start_ = !event.succeeded;
   if (event.succeeded) {
     shared_.stage_position.start(event.checkpoint.position);
     keeper_.on_restored(event.checkpoint);
+    relay_.take_over(now, event.kept);
     evaluation_.restart(event.checkpoint.position);
   }
   herald_.on_news();
@@ -252,7 +253,7 @@ void ReplicaCore::settle(TimePoint now) {
   averager_.on_time(now);
   keeper_.on_time(now);
   const bool is_time = herald_.is_time(now);
-  if (is_time) relay_.settle_floors();
+  if (is_time) relay_.settle_floors(now);
   if (is_time) relay_.recount(now);
   const bool has_changed = peers_.take_change();
   if (has_changed || is_time || relay_.take_trouble()) {
@@ -482,6 +483,7 @@ Status ReplicaCore::status() const {
   status.handed_back = shared_.ledger.handed_back();
   status.taken = status.drawn + status.handed_back;
   status.written_off = relay_.written_off();
+  status.kept_gradients += relay_.kept_unasked();
   status.evaluations = shared_.ledger.counts().evaluations;
   status.suspended = relay_.suspended();
   status.averaged = averager_.averaged();

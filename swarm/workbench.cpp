@@ -92,11 +92,11 @@ void Workbench::begin_snapshot() {
   const CheckpointId checkpoint = *snapshot_due_;
   snapshot_due_.reset();
   if (shared_.options.has_replicas) {  // who starts from it draws anew: it has another instance
-    return begin(Task::kSnapshot, RunSnapshot{checkpoint, version_, {}, {}});
+    return begin(Task::kSnapshot, RunSnapshot{checkpoint, version_, {}, {}, outbox_.kept()});
   }
   const Sequence next{checkpoint.position - shared_.epoch.from.position};
   begin(Task::kSnapshot,
-        RunSnapshot{checkpoint, version_, shared_.ledger.applied_from(next), next});
+        RunSnapshot{checkpoint, version_, shared_.ledger.applied_from(next), next, {}});
 }
 
 void Workbench::begin_forward(Slot slot) {

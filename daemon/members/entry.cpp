@@ -274,12 +274,19 @@ fs::path keeps_folder(const fs::path& state_dir) {
 
 namespace {
 
-// Whatever can't be renamed stays behind, where nobody takes it for what it is not.
+// Whatever can't be renamed stays behind, where nobody takes it for what it is not. What is kept
+// for repeats (daemon/kept_file.hpp) goes: others' copies come under the same names to where it
+// would.
 void move_all(const fs::path& source, const fs::path& target) {
   std::error_code failure;
   fs::create_directories(target, failure);
-  for (const fs::path& file : files_in(source, failure))
-    fs::rename(file, target / file.filename(), failure);
+  for (const fs::path& file : files_in(source, failure)) {
+    if (file.extension() == ".kept") {
+      fs::remove(file, failure);
+    } else {
+      fs::rename(file, target / file.filename(), failure);
+    }
+  }
 }
 
 }  // namespace

@@ -22,8 +22,12 @@ class SwarmAverageChecker : public SwarmChecker {
   SwarmAverageChecker(const SwarmScenario& scenario, Violations& violations)
       : SwarmChecker(scenario, violations, "average"), hosts_(scenario.hosts()) {}
 
-  void on_start(std::uint32_t host, std::uint64_t) override { hosts_[host] = {}; }
-  void on_crash(std::uint32_t host) override { hosts_[host] = {}; }
+  void on_start(std::uint32_t host, std::uint64_t) override { on_crash(host); }
+  void on_crash(std::uint32_t host) override {  // its disk stays
+    std::set<swarm::CheckpointId> sound = std::move(hosts_[host].sound);
+    hosts_[host] = {};
+    hosts_[host].sound = std::move(sound);
+  }
 
   void on_event(std::uint32_t host, const swarm::Event& event) override {
     Facts& facts = hosts_[host];

@@ -4,6 +4,8 @@
 // left (its progress is lost with it), or somebody said that it gives the micro-batch to another
 // although a holder may have applied it (written off). After that word of its giver a holder must
 // not apply what it was given before: it was out of contact for so long that it has dropped it.
+// What the weights that a node started from contain it does not apply again, unless the same word
+// was said.
 #include <algorithm>
 #include <map>
 #include <set>
@@ -20,6 +22,7 @@ class SwarmOnceChecker : public SwarmChecker {
   SwarmOnceChecker(const SwarmScenario& scenario, Violations& violations)
       : SwarmChecker(scenario, violations, "once"),
         instances_(scenario.hosts()),
+        disks_(scenario.hosts()),
         stages_(scenario.stages) {}
 
   void on_start(std::uint32_t host, std::uint64_t instance) override {
@@ -29,15 +32,29 @@ class SwarmOnceChecker : public SwarmChecker {
   void on_crash(std::uint32_t host) override { live_.erase(instances_[host]); }
 
   void on_event(std::uint32_t host, const swarm::Event& event) override {
+    Disk& disk = disks_[host];
+    if (const auto* stored = std::get_if<swarm::SnapshotStored>(&event)) {
+      if (stored->succeeded) disk.sound[stored->checkpoint] = disk.taken;
+    } else if (const auto* restored = std::get_if<swarm::RestoreDone>(&event)) {
+      const auto found = disk.sound.find(restored->checkpoint);
+      disk.contained = found == disk.sound.end() ? std::set<MicrobatchId>{} : found->second;
+    }
     const auto* done = std::get_if<swarm::BackwardDone>(&event);
     if (done == nullptr) return;
+    if (!disk.contained.insert(done->id).second) {
+      stages_[stage_of(host)][done->id].suspicious =
+          to_string(done->id) + " was applied again at host " + std::to_string(host) +
+          " to weights that contained it";
+    }
     Facts& facts = stages_[stage_of(host)][done->id];
     facts.appliers.push_back({host, instances_[host]});
     check(host, done->id);
   }
 
   void on_action(std::uint32_t host, const swarm::Action& action) override {
-    if (const auto* forward = std::get_if<swarm::RunForward>(&action)) {
+    if (std::holds_alternative<swarm::RunSnapshot>(action)) {
+      disks_[host].taken = disks_[host].contained;
+    } else if (const auto* forward = std::get_if<swarm::RunForward>(&action)) {
       const bool is_drawn =
           stage_of(host) == 0 && forward->keeps && forward->id.head.value() == instances_[host];
       if (is_drawn) drawn_.insert(forward->id);
@@ -129,7 +146,14 @@ class SwarmOnceChecker : public SwarmChecker {
 
   static constexpr std::uint32_t kGrace = 1;
 
+  struct Disk {
+    std::set<MicrobatchId> contained;  // in the weights of the present instance
+    std::set<MicrobatchId> taken;      // in the snapshot that is being stored
+    std::map<swarm::CheckpointId, std::set<MicrobatchId>> sound;
+  };
+
   std::vector<std::uint64_t> instances_;
+  std::vector<Disk> disks_;
   std::set<std::uint64_t> live_;
   std::vector<std::map<MicrobatchId, Facts>> stages_;
   std::set<MicrobatchId> drawn_;

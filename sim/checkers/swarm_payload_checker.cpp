@@ -25,6 +25,8 @@ class SwarmPayloadChecker : public SwarmChecker {
       if (share != nullptr) hold(host, share->payload, id_of(share->round));
     } else if (const auto* share = std::get_if<swarm::ShareTaken>(&event)) {
       hold(host, share->payload, id_of(share->round));
+    } else if (const auto* restored = std::get_if<swarm::RestoreDone>(&event)) {
+      for (const auto& kept : restored->kept.gradients) hold(host, kept.payload, kept.id);
     } else if (const auto* forward = std::get_if<swarm::ForwardDone>(&event)) {
       hold(host, forward->output, forward->id);
     } else if (const auto* backward = std::get_if<swarm::BackwardDone>(&event)) {

@@ -78,6 +78,24 @@ TEST_CASE("a head that is the only stage trains until the run has all its steps"
   CHECK(head.node->status().in_flight == 0);
 }
 
+TEST_CASE("beside a head's checkpoint is kept which micro-batches it has closed") {
+  Head head([](Options& options) {
+    options.steps = 12;
+    options.checkpoint_every = 10;
+  });
+  Kept kept;
+  while (head.answer) {
+    head.work(1);
+    for (const Action& action : head.actions)
+      if (const auto* snapshot = std::get_if<RunSnapshot>(&action)) kept = snapshot->kept;
+  }
+  CHECK(kept.gradients.empty());
+  REQUIRE(kept.closed.size() == 1);
+  CHECK(kept.closed.front().head == HeadIndex{200});
+  CHECK(kept.closed.front().first == Sequence{0});
+  CHECK(kept.closed.front().end == Sequence{10});
+}
+
 TEST_CASE("steps are of the whole run: what the weights contain at the start counts") {
   Head head(
       [](Options& options) {
