@@ -1,6 +1,7 @@
 #include "swarm/relay.hpp"
 
 #include <algorithm>
+#include <limits>
 
 #include "base/check.hpp"
 #include "base/limits.hpp"
@@ -10,6 +11,8 @@ namespace {
 
 using Kind = Receipt::Kind;
 using Standing = Ledger::Standing;
+
+constexpr Attempt kAnyAttempt{std::numeric_limits<Attempt::rep>::max()};
 
 }  // namespace
 
@@ -114,11 +117,15 @@ bool Relay::refuses(const Forward& message) const {
          Refusal{message.path.revision, message.attempt} <= before->second;
 }
 
+void Relay::note_refusal(const MicrobatchId& id, const Refusal& refusal) {
+  if (refusals_.size() >= limits::kMaxRefusals) refusals_.erase(refusals_.begin());
+  Refusal& newest = refusals_[id];
+  newest = std::max(newest, refusal);
+}
+
 void Relay::refuse(TimePoint now, const NodeId& from, const Forward& message) {
   discard(message.payload);
-  if (refusals_.size() >= limits::kMaxRefusals) refusals_.erase(refusals_.begin());
-  Refusal& newest = refusals_[message.id];
-  newest = std::max(newest, Refusal{message.path.revision, message.attempt});
+  note_refusal(message.id, {message.path.revision, message.attempt});
   answer(from, message.id, Direction::kForward, message.attempt, Kind::kBusy, offer(now));
 }
 
@@ -224,8 +231,9 @@ void Relay::on_forward_receipt(TimePoint now, Slot slot, Kind kind) {
       return wait(slot, now + pauses_.for_gradient(hop.patience));
     case Kind::kMissing:
       hop.state = Hop::State::kPaused;
+      // It may have had it and passed it on, heard or not, before it let it go.
+      if (route.is_sent || route.was_held) route.path.given = shared_.options.stages;
       route.is_missing = true;
-      if (route.was_held) route.path.given = shared_.options.stages;  // it had it, and passed it on
       return repeat(now, slot, "the holder after lost the activation");
     case Kind::kSpent:
       route.was_held = true;
@@ -421,6 +429,7 @@ void Relay::drop(Slot slot, bool is_written_off, const char* reason) {
     if (entry.is_train()) spent_.insert(entry.id);
     return shared_.ledger.close(slot);
   }
+  if (route.is_replanning) note_refusal(entry.id, {route.path.revision, kAnyAttempt});
   if (entry.life == Life::kForwardQueued) shared_.tasks.remove_forward(slot);
   if (entry.life == Life::kBackwardQueued) shared_.tasks.remove_backward(slot);
   shared_.actions.release(entry.input);

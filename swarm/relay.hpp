@@ -13,7 +13,8 @@
 // before:
 //   it comes down from the head. Until then any holder of the path may still have to be replaced.
 // - A refusal (kBusy) is kept in mind: no copy of what was refused is taken later, since its giver
-//   may have given it to another.
+//   may have given it to another. So is a proposal of another next holder whose micro-batch was let
+//   go before the answer: it is not taken again, and given on, on the path that may end any moment.
 // - What the head has closed (floor) is let go, with or without kApplied.
 // - Gradients that were kept over a restart are answered with to whoever asks this instance.
 #pragma once
@@ -153,6 +154,7 @@ class Relay : public Outbox {
   void answer(const NodeId& to, const MicrobatchId& id, Direction direction, Attempt attempt,
               Receipt::Kind kind, Offer offer = {});
   bool refuses(const Forward& message) const;
+  void note_refusal(const MicrobatchId& id, const Refusal& refusal);
   void refuse(TimePoint now, const NodeId& from, const Forward& message);
   void on_again(TimePoint now, const NodeId& from, const Forward& message, Slot slot);
   void on_gradient(TimePoint now, const NodeId& from, const Backward& message, Slot slot);

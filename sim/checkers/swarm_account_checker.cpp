@@ -98,8 +98,7 @@ class SwarmAccountChecker : public SwarmChecker {
     const std::size_t places = facts.open.size() - facts.suspended.size();
     if (places <= facts.window) return;
     report(index, "drew with " + std::to_string(places) +
-                      " micro-batches in flight and a window of " +
-                      std::to_string(facts.window));
+                      " micro-batches in flight and a window of " + std::to_string(facts.window));
   }
 
   std::vector<Facts> hosts_;

@@ -42,7 +42,7 @@ class SwarmOnceChecker : public SwarmChecker {
     const auto* done = std::get_if<swarm::BackwardDone>(&event);
     if (done == nullptr) return;
     if (!disk.contained.insert(done->id).second) {
-      stages_[stage_of(host)][done->id].suspicious =
+      stages_[stage_of(host)][done->id].again =
           to_string(done->id) + " was applied again at host " + std::to_string(host) +
           " to weights that contained it";
     }
@@ -88,6 +88,7 @@ class SwarmOnceChecker : public SwarmChecker {
     for (std::uint32_t stage = 0; stage < stages_.size(); ++stage) {
       for (const auto& [id, facts] : stages_[stage]) {
         if (!facts.suspicious.empty() && facts.written_off == 0) report(0, facts.suspicious);
+        if (!facts.again.empty() && !is_written_off(id)) report(0, facts.again);
       }
     }
   }
@@ -103,7 +104,16 @@ class SwarmOnceChecker : public SwarmChecker {
     std::uint32_t words = 0;                       // of them, of givers
     std::map<std::uint64_t, std::uint32_t> begun;  // instance: words when it forwarded last
     std::string suspicious;  // unless it is written off, at the latest at the end
+    std::string again;       // … anywhere
   };
+
+  /// At any stage: where two heads have it, each may have it applied anew.
+  bool is_written_off(const MicrobatchId& id) const {
+    return std::ranges::any_of(stages_, [&](const auto& stage) {
+      const auto found = stage.find(id);
+      return found != stage.end() && found->second.written_off > 0;
+    });
+  }
 
   void begin(std::uint32_t host, const MicrobatchId& id) {
     Facts& facts = stages_[stage_of(host)][id];
