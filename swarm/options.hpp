@@ -35,6 +35,9 @@ constexpr bool is_synchronous(Schedule schedule) {
   return schedule != Schedule::kAsync;
 }
 
+// One computes and one waits: what a replica needs not to stand still, where links are quick.
+inline constexpr std::uint32_t kPlacesOfAReplica = 2;
+
 /// The largest window that a head chooses itself: what the stages must have room for. Enough for a
 /// round trip of thirty times what the whole line computes.
 constexpr std::uint32_t most_found_window(std::uint32_t stages) {

@@ -1,6 +1,7 @@
 #include "swarm/path_finder.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 namespace brigade::swarm {
@@ -8,6 +9,11 @@ namespace {
 
 // How much longer than the soonest replica's expected finish halves a weight, in its own paces.
 constexpr double kPatientPaces = 4;
+// How much later than the soonest one's own opposite may be, in paces of the soonest, where all are
+// alike. Queues come and go: who turns to another at once disturbs that one's line, and so on
+// through the stages. Where machines differ lines do, too, and it is less by the square of how
+// much.
+constexpr double kSoonPaces = 8;
 constexpr std::uint32_t kMostAhead = 8;  // machines differ by as much
 constexpr int kLateDeadlines = 2;        // for gradients
 constexpr int kLatePaces = 8;            // of what it holds, by its own account
@@ -22,6 +28,7 @@ double seconds(Duration duration) {
 PathFinder::PathFinder(const Options& options, const PeerBook& peers)
     : stages_(options.stages),
       stage_(options.stage),
+      self_(options.self),
       peers_(peers),
       pauses_(options),
       late_(kLateDeadlines * options.gradient_deadline) {}
@@ -51,7 +58,8 @@ void PathFinder::leave_out_greedy(std::vector<Candidate>& all) const {
   };
   if (all.empty()) return;
   const std::uint32_t least = held_by(*std::ranges::min_element(all, {}, held_by));
-  std::erase_if(all, [&](const auto& one) { return held_by(one) >= kMostAhead * (least + 1); });
+  const std::uint32_t most = std::max(kMostAhead * (least + 1), kPlacesOfAReplica * stages_);
+  std::erase_if(all, [&](const auto& one) { return held_by(one) >= most; });
 }
 
 std::vector<PathFinder::Candidate> PathFinder::candidates(TimePoint now,
@@ -67,7 +75,7 @@ std::vector<PathFinder::Candidate> PathFinder::candidates(TimePoint now,
     const auto record = records_.find(peer.holder.instance);
     if (record != records_.end() && record->second.not_before > now) continue;
     if (is_late(now, peer.holder)) continue;
-    all.push_back({&peer, 0});
+    all.push_back({&peer, 0, 0});
     if (peer.offer.pace <= Duration::zero()) continue;
     known += seconds(peer.offer.pace);
     ++measured;
@@ -75,24 +83,59 @@ std::vector<PathFinder::Candidate> PathFinder::candidates(TimePoint now,
   const double usual = measured > 0 ? known / measured : 1;
   leave_out_greedy(all);
   double soonest = std::numeric_limits<double>::max();
+  double its_pace = usual;
   std::vector<double> finishes;
   for (Candidate& candidate : all) {
     const Offer& offer = candidate.peer->offer;
     const double pace = offer.pace > Duration::zero() ? seconds(offer.pace) : usual;
     finishes.push_back((offer.queue + 1) * pace + seconds(candidate.peer->round_trip) / 2);
+    if (finishes.back() < soonest) its_pace = pace;
     soonest = std::min(soonest, finishes.back());
     candidate.weight = 1 / pace;
   }
   for (std::size_t i = 0; i < all.size(); ++i) {
     const double late = (finishes[i] - soonest) * all[i].weight;  // in its paces
+    const double news = seconds(all[i].peer->round_trip);         // what is known is as old
+    all[i].later = std::max(finishes[i] - soonest - news, 0.0) / its_pace;
     all[i].weight /= 1 + std::max(late - 1, 0.0) / kPatientPaces;
   }
   return all;
 }
 
+/// The replica of the next stage that has this node's rank; null where the two stages are not
+/// known to have as many.
+const PeerBook::Peer* PathFinder::opposite() const {
+  const auto own = peers_.ready_at(stage_);
+  const auto next = peers_.ready_at(stage_.next());
+  if (next.size() < 2 || own.size() + 1 != next.size()) return nullptr;
+  const auto is_lower = [&](const PeerBook::Peer* other) { return other->holder.node < self_; };
+  return next[static_cast<std::size_t>(std::ranges::count_if(own, is_lower))];
+}
+
+/// The slowest one's pace in paces of the quickest, over this stage and the next.
+double PathFinder::spread() const {
+  double least = std::numeric_limits<double>::max();
+  double most = 0;
+  for (const StageIndex stage : {stage_, stage_.next()}) {
+    for (const PeerBook::Peer* peer : peers_.ready_at(stage)) {
+      if (peer->offer.pace <= Duration::zero()) continue;
+      least = std::min(least, seconds(peer->offer.pace));
+      most = std::max(most, seconds(peer->offer.pace));
+    }
+  }
+  return most > 0 ? most / least : 1;
+}
+
 PathFinder::Choice PathFinder::choose(TimePoint now, std::uint64_t except) const {
   const std::vector<Candidate> all = candidates(now, except);
   if (all.empty()) return {{}, "no replica of the next stage is live, ready and willing"};
+  const PeerBook::Peer* usual = opposite();
+  const double soon = kSoonPaces / std::pow(spread(), 2);
+  for (const Candidate& candidate : all) {
+    if (candidate.peer == usual && candidate.later <= soon) {
+      return {usual->offer.path, "its opposite: none is much sooner"};
+    }
+  }
   const Candidate* best = nullptr;
   double most = 0;
   for (const Candidate& candidate : all) {

@@ -23,9 +23,6 @@ constexpr int kFloorLasts = 4;
 
 constexpr const char* kWindowReason = "as many replicas as there are, shared by the heads";
 
-// One computes and one waits: what a replica needs not to stand still, where links are quick.
-constexpr std::uint32_t kPlacesOfAReplica = 2;
-
 Options with_head(Options options) {
   options.head = HeadIndex{options.instance};
   return options;
