@@ -2,9 +2,9 @@
 //
 // Each replica computes one task at a time: a forward takes 1, a backward with its update 2, each
 // off by up to kJitter. A head keeps `window` micro-batches in flight and draws the next of one
-// stream; each goes to the replica of the same index at every stage, as replicas that are alike do it
-// (swarm/path_finder.hpp), or to random ones, and its gradient back the same way. So
-// delays are what R·P devices in a steady state make of them. All of it is a function of the seed.
+// stream; each goes to the replica of the same index at every stage, as replicas that are alike do
+// it (swarm/path_finder.hpp), or to random ones, and its gradient back the same way. So delays are
+// what R·P devices in a steady state make of them. All of it is a function of the seed.
 //
 // After every `average_every` updates of its own a replica asks another one of its stage for an
 // exchange, if neither has one under way: both take their share, and each blends in the other's
