@@ -19,6 +19,7 @@ struct Flags {
   std::string train, validation;
   std::string codec = "fp32";
   std::string tau = "measured";
+  std::string paths = "own";
   std::uint64_t microbatches = 2400;
 };
 
@@ -54,6 +55,7 @@ Result<> run(Flags flags) {
   const auto updates = static_cast<double>(method.total_updates);
   method.warmup_updates = static_cast<std::uint64_t>(kWarmup * updates);
   method.correction_updates = static_cast<std::uint64_t>(kCorrection * updates);
+  flags.line.random_paths = flags.paths == "random";
   flags.line.codec = *stage::find_codec(flags.codec);
   BRIGADE_ASSIGN(ReplicatedLine line, ReplicatedLine::make(flags.line));
   const auto draw = [&](std::uint64_t m) {
@@ -73,9 +75,11 @@ Result<> run(Flags flags) {
   fmt::print(
       "{{\"val_loss\": {:.5f}, \"val_loss_met\": {:.5f}, \"train_loss\": {:.5f}, \"distance\": "
       "{:.5f}, \"share_bytes_a_microbatch\": {:.0f}, \"delay_first\": {:.3f}, \"delay_last\": "
-      "{:.3f}, \"seconds\": {:.1f}}}\n",
+      "{:.3f}, \"busy\": {:.3f}, \"seconds\": {:.1f}}}\n",
       one, met, train_loss, line.distance(), line.share_bytes_a_microbatch(),
-      line.measured_delay(0), line.measured_delay(line.stages() - 1), took.count());
+      line.measured_delay(0), line.measured_delay(line.stages() - 1),
+      3.0 * static_cast<double>(flags.microbatches) / (line.virtual_time() * flags.line.replicas),
+      took.count());
   return {};
 }
 
@@ -102,6 +106,8 @@ void add_options(CLI::App& app, Flags& flags) {
   app.add_option("--replicas", flags.line.replicas, "of each stage")
       ->check(CLI::IsMember({1, 2, 4, 8}));
   app.add_option("--window", flags.line.window, "in flight of each head; 0: as many as stages");
+  app.add_option("--paths", flags.paths, "own: from each replica to the one of its index")
+      ->check(CLI::IsMember({"own", "random"}));
   app.add_option("--average-every", flags.line.average_every, "own updates; 0: never");
   app.add_option("--average-share", method.average_share, "of the weights, a round");
   app.add_option("--lateness", flags.line.lateness, "own updates until a share is blended");

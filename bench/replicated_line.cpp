@@ -169,7 +169,9 @@ Result<> ReplicatedLine::on_done(const Done& done, const Draw& draw) {
   Replica* next = &replica;
   if (!done.task.is_backward) {
     if (replica.stage + 1 < stages()) {
-      journeys_.at(m).path.push_back(random_.below(options_.replicas));
+      const std::size_t own = replica.index;
+      journeys_.at(m).path.push_back(options_.random_paths ? random_.below(options_.replicas)
+                                                           : own);
       next = &at(replica.stage + 1, journeys_.at(m).path.back());
       next->forwards.push_back({false, m});
     } else {

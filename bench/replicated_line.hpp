@@ -2,8 +2,9 @@
 //
 // Each replica computes one task at a time: a forward takes 1, a backward with its update 2, each
 // off by up to kJitter. A head keeps `window` micro-batches in flight and draws the next of one
-// stream; each goes to a random replica of the next stage, and its gradient back the same way. So
-// delays are what R·P devices in a steady state make of them. All of it is a function of the seed.
+// stream; each goes to the replica of the same index at every stage, as replicas that are alike do
+// it (swarm/path_finder.hpp), or to random ones, and its gradient back the same way. So delays are
+// what R·P devices in a steady state make of them. All of it is a function of the seed.
 //
 // After every `average_every` updates of its own a replica asks another one of its stage for an
 // exchange, if neither has one under way: both take their share, and each blends in the other's
@@ -36,6 +37,7 @@ struct ReplicatedLineOptions {
   std::uint32_t window = 0;         // of each head; 0: P
   std::uint32_t average_every = 0;  // own updates; 0: never
   std::uint32_t lateness = 0;       // own updates
+  bool random_paths = false;  // each micro-batch anywhere, not to the replica of the same index
   stage::Codec codec = stage::Codec::kFp32;
 };
 
@@ -59,6 +61,8 @@ class ReplicatedLine {
   double distance() const { return distances_ > 0 ? distance_sum_ / distances_ : 0; }
   /// What one replica sent for averaging, a micro-batch of its own, averaged over stages.
   double share_bytes_a_microbatch() const;
+  /// Of training, in the time of a forward.
+  double virtual_time() const { return now_; }
 
  private:
   struct Exchange {

@@ -35,6 +35,11 @@ constexpr bool is_synchronous(Schedule schedule) {
   return schedule != Schedule::kAsync;
 }
 
+// Micro-batches in flight for each: one computes and two wait or are on their way. 60 machines that
+// differ by eight times, in four stages, are busy 95 % of the time; with two places 89 %, with four
+// 96 % (`brigade simulate`).
+inline constexpr std::uint32_t kPlacesOfAReplica = 3;
+
 /// The largest window that a head chooses itself: what the stages must have room for. Enough for a
 /// round trip of thirty times what the whole line computes.
 constexpr std::uint32_t most_found_window(std::uint32_t stages) {

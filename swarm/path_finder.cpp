@@ -1,14 +1,19 @@
 #include "swarm/path_finder.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <utility>
 
 namespace brigade::swarm {
 namespace {
 
-constexpr double kWorthPaces = 0.25;     // sooner, for another path
-constexpr double kTaskShare = 0.5;       // of a pace, that one task takes: two are a micro-batch
+constexpr double kWorthPaces = 0.25;  // sooner, for another path
+constexpr double kTaskShare = 0.5;    // of a pace, that one task takes: two are a micro-batch
+// How much later than the soonest its own opposite may begin, in mean paces, where all are alike.
+// Queues come and go: who turns to another at once disturbs that one's line, and so on through the
+// stages. Where machines differ lines do, too, and it is less by the square of how much.
+constexpr double kSoonPaces = 8;
 constexpr std::uint32_t kMostAhead = 8;  // machines differ by as much
 constexpr int kLateDeadlines = 2;        // for gradients
 constexpr int kLatePaces = 8;            // of what it holds, by its own account
@@ -23,6 +28,7 @@ double seconds(Duration duration) {
 PathFinder::PathFinder(const Options& options, const PeerBook& peers)
     : stages_(options.stages),
       stage_(options.stage),
+      self_(options.self),
       peers_(peers),
       pauses_(options),
       late_(kLateDeadlines * options.gradient_deadline) {}
@@ -52,7 +58,8 @@ void PathFinder::leave_out_greedy(std::vector<Candidate>& all) const {
   };
   if (all.empty()) return;
   const std::uint32_t least = held_by(*std::ranges::min_element(all, {}, held_by));
-  std::erase_if(all, [&](const auto& one) { return held_by(one) >= kMostAhead * (least + 1); });
+  const std::uint32_t most = std::max(kMostAhead * (least + 1), kPlacesOfAReplica * stages_);
+  std::erase_if(all, [&](const auto& one) { return held_by(one) >= most; });
 }
 
 std::vector<PathFinder::Candidate> PathFinder::candidates(TimePoint now,
@@ -101,7 +108,40 @@ double PathFinder::mean_pace(const std::vector<Candidate>& all) {
   return static_cast<double>(all.size()) / rates;
 }
 
+/// The replica of the next stage that has this node's rank; null where the two stages are not
+/// known to have as many.
+const PeerBook::Peer* PathFinder::opposite() const {
+  const auto own = peers_.ready_at(stage_);
+  const auto next = peers_.ready_at(stage_.next());
+  if (next.size() < 2 || own.size() + 1 != next.size()) return nullptr;
+  const auto is_lower = [&](const PeerBook::Peer* other) { return other->holder.node < self_; };
+  return next[static_cast<std::size_t>(std::ranges::count_if(own, is_lower))];
+}
+
+/// The slowest one's pace in paces of the quickest, over this stage and the next.
+double PathFinder::spread() const {
+  double least = std::numeric_limits<double>::max();
+  double most = 0;
+  for (const StageIndex stage : {stage_, stage_.next()}) {
+    for (const PeerBook::Peer* peer : peers_.ready_at(stage)) {
+      if (peer->offer.pace <= Duration::zero()) continue;
+      least = std::min(least, seconds(peer->offer.pace));
+      most = std::max(most, seconds(peer->offer.pace));
+    }
+  }
+  return most > 0 ? most / least : 1;
+}
+
 const PathFinder::Candidate* PathFinder::best_of(const std::vector<Candidate>& all) const {
+  if (all.empty()) return nullptr;
+  const PeerBook::Peer* usual = opposite();
+  const double least = std::ranges::min_element(all, {}, &Candidate::wait_s)->wait_s;
+  for (const Candidate& candidate : all) {
+    if (candidate.peer != usual) continue;
+    const double news = seconds(usual->round_trip);  // what is known is as old
+    const double soon = kSoonPaces * mean_pace(all) / std::pow(spread(), 2);
+    if (candidate.wait_s - least - news <= soon) return &candidate;
+  }
   const Candidate* best = nullptr;
   double most = 0;
   for (const Candidate& candidate : all) {
@@ -227,7 +267,9 @@ std::vector<Given> PathFinder::given(TimePoint now) const {
 
 void PathFinder::on_taken_back(const Holder& next) {
   const auto found = records_.find(next.instance);
-  if (found != records_.end() && found->second.held > 0) --found->second.held;
+  if (found == records_.end()) return;
+  if (found->second.held > 0) --found->second.held;
+  if (found->second.since_offer > 0) --found->second.since_offer;
 }
 
 }  // namespace brigade::swarm

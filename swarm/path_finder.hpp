@@ -2,10 +2,14 @@
 //
 // Rules
 // - Only a live peer that is ready, offers a path and is not being backed off from.
-// - Shares by speed: each use charges the replica that was used, and each replica's credit grows by
-//   its weight, so over time all are used in proportion, also where several stages before ask the
-//   same node, and where one suggestion is used several times or never (smooth weighted round
-//   robin).
+// - Where both stages have as many replicas: its opposite, the one of the same rank in the order of
+//   ids, unless another is free much sooner. So replicas of like speed are lines beside each
+//   other. Where all take turns, two send to one at once while another has nothing to do, which
+//   costs a tenth of the time with 2 replicas of 4 stages.
+// - Else shares by speed: each use charges the replica that was used, and each replica's credit
+//   grows by its weight, so over time all are used in proportion, also where several stages before
+//   ask the same node, and where one suggestion is used several times or never (smooth weighted
+//   round robin).
 // - The weight is the measured rate, less by the square of how much longer than with the one that
 //   is free first it would wait (backlog, with what was given since the offer, by pace, and half a
 //   round trip), in mean paces. So none stands still while another has a queue; that a slow one
@@ -80,6 +84,8 @@ class PathFinder {
   };
   static double mean_pace(const std::vector<Candidate>& all);
   const Candidate* best_of(const std::vector<Candidate>& all) const;
+  const PeerBook::Peer* opposite() const;
+  double spread() const;
   std::vector<Candidate> candidates(TimePoint now, std::uint64_t except) const;
   const Record* record_of(const Holder& next) const;
   bool gives_nothing(TimePoint now, const PeerBook::Peer& peer) const;
@@ -87,6 +93,7 @@ class PathFinder {
 
   std::uint32_t stages_;
   StageIndex stage_;
+  NodeId self_;
   const PeerBook& peers_;
   Pauses pauses_;
   Duration late_;

@@ -23,9 +23,6 @@ namespace {
 
 constexpr const char* kWindowReason = "as many replicas as there are, shared by the heads";
 
-// One computes and two wait or are on their way: 60 machines that differ by eight times, in four
-// stages, are busy 95 % of the time; with two places 89 %, with four 96 % (`brigade simulate`).
-constexpr double kPlacesOfAReplica = 3;
 constexpr double kLeastWindow = 2;
 constexpr std::uint32_t kNoticeable = 8;  // of a window that changes: less is left alone
 

@@ -25,6 +25,12 @@ Plan alike(std::uint32_t stages, std::uint32_t machines, double per_second) {
   return plan;
 }
 
+Plan averaging(std::uint32_t stages, std::uint32_t machines) {
+  Plan plan = alike(stages, machines, 1);
+  plan.average_every = 4;
+  return plan;
+}
+
 }  // namespace
 
 TEST_CASE("machines go where the least can be computed, the quickest first") {
@@ -48,6 +54,17 @@ TEST_CASE("machines that are alike and stay are busy nearly all the time") {
     CHECK(stage.busy > 0.9);
   }
   CHECK(found.stages[0].staleness > found.stages[2].staleness);
+}
+
+TEST_CASE("with twice the replicas a line trains twice as fast, in the window that it finds") {
+  for (const std::uint32_t stages : {2U, 4U, 8U}) {
+    const Forecast one = forecast(averaging(stages, stages));
+    for (const std::uint32_t replicas : {2U, 4U}) {
+      const Forecast more = forecast(averaging(stages, replicas * stages));
+      CAPTURE(stages, replicas, one.rate, more.rate);
+      CHECK(more.rate > 0.95 * replicas * one.rate);
+    }
+  }
 }
 
 TEST_CASE("a stage with less than the others is the slowest, and sets the rate") {

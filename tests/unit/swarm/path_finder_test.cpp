@@ -18,6 +18,7 @@ struct Rig {
     chosen.stage = StageIndex{1};
     chosen.stages = 3;
     chosen.instance = 1;
+    chosen.self = test::node_id(9);
     return chosen;
   }();
   TimePoint now{std::chrono::seconds{10}};
@@ -25,6 +26,16 @@ struct Rig {
   PathFinder finder{options, book};
 
   static Holder tail(std::uint32_t number) { return {test::node_id(number), 100ULL + number}; }
+  /// Other replicas of its own stage, so many of them with lower ids.
+  void know_others(std::uint32_t lower, std::uint32_t higher) {
+    for (std::uint32_t i = 0; i < lower + higher; ++i) {
+      const Holder other{test::node_id(i < lower ? 1 + i : 30 + i), 200ULL + i};
+      book.on_up(now, other, StageIndex{1});
+      NodeBeacon beacon;
+      beacon.is_ready = true;
+      book.on_beacon(now, other.node, beacon);
+    }
+  }
   void tell(std::uint32_t number, Duration pace, std::uint32_t queue = 0, bool is_ready = true) {
     if (book.find(tail(number).node) == nullptr) book.on_up(now, tail(number), StageIndex{2});
     NodeBeacon beacon;
@@ -43,6 +54,48 @@ struct Rig {
     return used;
   }
 };
+
+TEST_CASE("replicas of like speed are lines beside each other") {
+  for (const std::uint32_t rank : {0U, 1U, 2U}) {
+    Rig rig;
+    rig.know_others(rank, 2 - rank);
+    for (const auto number : {11U, 12U, 13U})
+      rig.tell(number, milliseconds{10 + number}, number % 3);
+    for (int i = 0; i < 100; ++i) {
+      const Holder next = rig.finder.choose(rig.now).path.front();
+      CAPTURE(rank, i);
+      CHECK(next == Rig::tail(11 + rank));
+      rig.finder.on_used(rig.now, next);
+      rig.finder.on_back(rig.now, next);
+    }
+  }
+}
+
+TEST_CASE("who is free much sooner than one's opposite is taken instead, until it would not") {
+  Rig rig;
+  rig.know_others(0, 1);
+  const auto next = [&] { return rig.finder.choose(rig.now).path.front(); };
+  rig.tell(11, milliseconds{10}, 30);
+  rig.tell(12, milliseconds{10}, 0);
+  CHECK(rig.use(10).at(112) > 5);
+  rig.tell(11, milliseconds{10}, 14);
+  CHECK(next() == Rig::tail(11));
+  rig.tell(12, milliseconds{7}, 0);  // not alike
+  CHECK(rig.use(10).at(112) > 5);
+  rig.tell(11, milliseconds{10}, 1);
+  CHECK(next() == Rig::tail(11));
+  rig.tell(11, milliseconds{10}, 14);
+  rig.finder.on_refused(rig.now, Rig::tail(12));
+  CHECK(next() == Rig::tail(11));
+}
+
+TEST_CASE("where the next stage has more replicas than this one, nobody has an opposite") {
+  Rig rig;
+  rig.know_others(0, 1);
+  for (const auto number : {11U, 12U, 13U}) rig.tell(number, milliseconds{10});
+  const auto used = rig.use(30);
+  for (const auto number : {11U, 12U, 13U}) CHECK(used.at(100 + number) == 10);
+}
 
 TEST_CASE("replicas are used in proportion to their speeds") {
   Rig rig;
