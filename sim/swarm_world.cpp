@@ -1,7 +1,6 @@
 #include "sim/swarm_world.hpp"
 
 #include <algorithm>
-#include <set>
 #include <utility>
 #include <variant>
 
@@ -72,9 +71,8 @@ class SwarmWorld {
   bool is_healed_ = false;
   bool is_done_ = false;
   std::uint32_t wakes_at_once_ = 0;
-  std::vector<std::set<Sequence>> drawn_;  // of each host's present instance
-  std::vector<std::uint64_t> applied_;     // the same
-  std::vector<Duration> busy_;             // of each host's device
+  std::vector<std::uint64_t> applied_;  // the same
+  std::vector<Duration> busy_;          // of each host's device
 
   Violations violations_;
   std::vector<SwarmCheckerPtr> checkers_;
@@ -92,7 +90,6 @@ SwarmWorld::SwarmWorld(const SwarmScenario& scenario, std::uint64_t seed, const 
       network_(scenario.hosts(), edges_, mix_seed(seed, 2), queue_),
       links_(scenario, edges_, network_),
       random_(mix_seed(seed, 1)),
-      drawn_(scenario.hosts()),
       applied_(scenario.hosts(), 0),
       busy_(scenario.hosts()),
       trace_(options.live_trace) {
@@ -101,9 +98,7 @@ SwarmWorld::SwarmWorld(const SwarmScenario& scenario, std::uint64_t seed, const 
     queue_.push(now_ + uniform({}, scenario.start_spread).sample(random_), DueKind::kStart, host,
                 0);
   }
-  if (options.has_checks) {
-    checkers_ = make_swarm_checkers(scenario, violations_);
-  }
+  if (options.has_checks) checkers_ = make_swarm_checkers(scenario, violations_);
   for (std::uint32_t index = 0; index < scenario.faults.size(); ++index) {
     queue_.push(now_ + scenario.faults[index].at, DueKind::kFault, index, 0);
   }
@@ -118,10 +113,8 @@ SwarmResult SwarmWorld::run() {
     const Due due = queue_.pop();
     if (due.at > deadline_ || result_.events > options_.most_events) {
       std::string who;
-      for (std::uint32_t host = 0; host < hosts_.size(); ++host) {
-        who += hosts_[host].what_it_holds() + "(" + std::to_string(drawn_[host].size()) + ")";
-      }
-      fail(0, "liveness", "not at rest; in flight + kept (drawn) by host:" + who);
+      for (const SwarmHost& host : hosts_) who += host.what_it_holds();
+      fail(0, "liveness", "not at rest; in flight + kept by host:" + who);
       break;
     }
     if (due.at != now_) wakes_at_once_ = 0;
@@ -230,7 +223,6 @@ void SwarmWorld::start(std::uint32_t index) {
   SwarmHost& host = hosts_[index];
   if (host.is_alive() || host.is_away) return;
   host.start(now_);
-  drawn_[index].clear();
   applied_[index] = 0;
   if (options_.has_checks) {
     trace_.note(now_, index, "starts", host.instance());
@@ -351,10 +343,6 @@ void SwarmWorld::start_task(std::uint32_t host, swarm::Action task) {
   if (hosts_[host].is_computing()) {
     return fail(host, "order", "a compute task was started while another one is running");
   }
-  const auto* forward = std::get_if<swarm::RunForward>(&task);
-  const bool is_own =
-      forward != nullptr && forward->keeps && forward->id.head.value() == hosts_[host].instance();
-  if (is_own) drawn_[host].insert(forward->id.sequence);
   const Duration duration = hosts_[host].start_task(std::move(task));
   busy_[host] += duration;
   queue_.push(now_ + duration, DueKind::kCompute, host, hosts_[host].incarnation());

@@ -100,10 +100,7 @@ class Members {
   /// Whoever misbehaves too often is not worked with for a while (conduct.hpp).
   void note_misdeed(const swarm::Misbehaved& misdeed);
   /// A link beside those that it chooses itself, or no longer.
-  void want_link(const swarm::LinkWanted& wish) {
-    neighbours_.want(wish.peer, wish.is_wanted);
-    choose_neighbours();
-  }
+  void want_link(const swarm::LinkWanted& wish);
   /// This node has a checkpoint of its stage, or may have one now.
   void note_state();
   /// By its owner's wish it finishes what it holds (kLeaving), then holds nothing (kDrained): it
@@ -132,7 +129,8 @@ class Members {
 
  private:
   using Event = swarm::membership::Event;
-  static constexpr Duration kFirstReach = std::chrono::seconds{1};  // after the start
+  static constexpr Duration kFirstReach = std::chrono::seconds{1};    // after the start
+  static constexpr Duration kTunnelLimit = std::chrono::seconds{20};  // then it is tried anew
 
   void handle(const Event& event);
   void pump();
