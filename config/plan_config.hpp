@@ -13,7 +13,7 @@
 
 namespace brigade::config {
 
-inline constexpr std::uint32_t kMaxPlanMachines = 2000;  // all together
+inline constexpr std::uint32_t kMaxPlanMachines = 20'000;  // all together
 inline constexpr std::uint32_t kMaxPlanStages = 256;
 inline constexpr std::uint32_t kMaxPlanMinutes = 10'080;  // a week
 inline constexpr std::size_t kMaxPlanEvents = 1000;

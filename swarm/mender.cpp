@@ -119,6 +119,11 @@ void Mender::replan(TimePoint now, Slot slot, const char* reason) {
   PathFinder::Choice choice = peers_.is_gone(old) && relay_.may_hold_next(slot)
                                   ? finder_.choose_heir(now, old)
                                   : finder_.choose(now, old.instance);
+  const bool is_last_resort = choice.path.empty() && route.is_spent && peers_.is_live(old);
+  if (is_last_resort && may_retry(now, slot)) {  // nobody else is there to apply it
+    choice.path = {old};
+    route.retry_at = now;
+  }
   if (choice.path.empty()) {
     // Nobody else: what refuses is tried again, what is gone for certain is waited for.
     if (route.is_replanning && peers_.is_live(old)) return confirm(now, slot);

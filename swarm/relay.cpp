@@ -100,6 +100,7 @@ void Relay::on(TimePoint now, const NodeId& from, const Forward& message) {
   }
   if (standing == Standing::kRefused || refuses(message)) return refuse(now, from, message);
   has_use_ = true;
+  spent_.erase(message.id);
   const Slot opened = open(now, message.id, message.path);
   opened_ = opened;
   Entry& entry = shared_.ledger[opened];
@@ -236,7 +237,7 @@ void Relay::on_forward_receipt(TimePoint now, Slot slot, Kind kind) {
       route.is_missing = true;
       return repeat(now, slot, "the holder after lost the activation");
     case Kind::kSpent:
-      route.was_held = true;
+      route.was_held = route.is_spent = true;
       write_off(slot, after(), "applied there, and its gradient is gone");
       return on_refused(now, slot);
     case Kind::kBusy:
@@ -426,7 +427,7 @@ void Relay::drop(Slot slot, bool is_written_off, const char* reason) {
     finder_.on_taken_back(holder_after(slot));
   }
   if (entry.life == Life::kApplied) {
-    if (entry.is_train()) spent_.insert(entry.id);
+    if (entry.is_train()) spent_[entry.id] = route.path.revision;
     return shared_.ledger.close(slot);
   }
   if (route.is_replanning) note_refusal(entry.id, {route.path.revision, kAnyAttempt});
@@ -441,14 +442,24 @@ void Relay::drop(Slot slot, bool is_written_off, const char* reason) {
   shared_.ledger.forget(slot);
 }
 
-void Relay::drop_abandoned() {
+void Relay::drop_abandoned(TimePoint now) {
+  constexpr const char* kWhy = "given up while it was being computed";
   std::vector<Slot> slots = std::move(abandoned_);
   abandoned_.clear();
   for (const Slot slot : slots) {
-    if (!shared_.ledger[slot].is_open || !routes_[slot].is_abandoned) continue;
+    const Entry& entry = shared_.ledger[slot];
+    if (!entry.is_open || !routes_[slot].is_abandoned) continue;
     const bool was_written_off = routes_[slot].is_written_off;
     routes_[slot].is_abandoned = false;  // it is again, if the engine still has it
-    drop(slot, was_written_off, "given up while it was being computed");
+    const bool is_applied = entry.life == Life::kApplied && entry.is_train() && !is_finished_;
+    if (!is_applied) {
+      drop(slot, was_written_off, kWhy);
+      continue;
+    }
+    // Too late to give it up: it is in the weights, and nobody else may be there to apply it. What
+    // is applied stays until it is closed.
+    if (was_written_off) write_off(slot, shared_.options.stage, kWhy);
+    transmit(now, slot);
   }
 }
 

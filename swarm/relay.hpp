@@ -15,6 +15,9 @@
 // - A refusal (kBusy) is kept in mind: no copy of what was refused is taken later, since its giver
 //   may have given it to another. So is a proposal of another next holder whose micro-batch was let
 //   go before the answer: it is not taken again, and given on, on the path that may end any moment.
+// - Spent: applied here, and the gradient was given up, which is counted. Another replica is to
+// apply
+//   it; where there is none, this one does once more, on a newer path: to the stage it is the same.
 // - What the head has closed (floor) is let go, with or without kApplied.
 // - Gradients that were kept over a restart are answered with to whoever asks this instance.
 #pragma once
@@ -22,7 +25,6 @@
 #include <cstdint>
 #include <map>
 #include <optional>
-#include <set>
 #include <utility>
 #include <vector>
 
@@ -45,6 +47,7 @@ struct Route {
   bool was_held = false;    // … and it said so: it may have passed it on
   bool is_missing = false;  // it said that it does not have it
   bool is_refused = false;  // it certainly has not got it, and will not take it
+  bool is_spent = false;    // … since it has applied it, and the gradient is gone
   // Mending.
   bool is_replanning = false;   // another one is asked for: nothing may be given to the present one
   bool is_cut = false;          // whom the hop leads to is out of contact
@@ -99,7 +102,7 @@ class Relay : public Outbox {
   void resume(TimePoint now, Slot slot);
   /// Lets go of the entry, at once or when the engine does.
   void drop(Slot slot, bool is_written_off, const char* reason);
-  void drop_abandoned();
+  void drop_abandoned(TimePoint now);
   /// `at`: when the head said so.
   void note_floor(TimePoint at, HeadIndex head, Sequence floor);
   /// Its head has closed it.
@@ -185,7 +188,7 @@ class Relay : public Outbox {
   std::vector<Slot> abandoned_;
   std::map<HeadIndex, HeardFloor> floors_;
   std::map<MicrobatchId, Refusal> refusals_;
-  std::set<MicrobatchId> spent_;  // by this instance
+  std::map<MicrobatchId, std::uint32_t> spent_;  // by this instance, on the path of that revision
   Restored restored_;
   bool is_finished_ = false;
   bool has_trouble_ = false;

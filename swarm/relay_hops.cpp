@@ -40,7 +40,7 @@ void Relay::redirect(TimePoint now, Slot slot, const Path& path) {
   if (path.revision <= route.path.revision) return;
   Entry& entry = shared_.ledger[slot];
   const Path old = std::exchange(route.path, path);
-  route.is_replanning = route.is_refused = false;
+  route.is_replanning = route.is_refused = route.is_spent = false;
   route.disowned_at = kNever;
   route.patience = 0;
   if (entry.direction() == Direction::kBackward) {

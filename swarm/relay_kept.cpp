@@ -19,7 +19,7 @@ Kept Relay::kept() const {
                          !entry.outgoing.is_empty();
     if (is_kept) kept.gradients.push_back({entry.id, entry.loss, entry.outgoing});
   }
-  for (const MicrobatchId& id : spent_) kept.gradients.push_back({id, {}, {}});
+  for (const auto& [id, revision] : spent_) kept.gradients.push_back({id, {}, {}});
   if (shared_.is_head()) kept.closed = shared_.ledger.closed();
   restored_.add_to(kept);
   constexpr std::size_t kMost = limits::kMaxKeptOverRestart;
@@ -30,6 +30,9 @@ Kept Relay::kept() const {
 
 Ledger::Lookup Relay::look_up(TimePoint now, const MicrobatchId& id, const Path& path) {
   const Ledger::Lookup known = shared_.ledger.look_up(id);
+  const auto spent = spent_.find(id);
+  if (spent != spent_.end() && path.revision > spent->second)
+    return {Ledger::Standing::kUnknown, 0};
   if (known.standing != Ledger::Standing::kUnknown) return known;
   if (restored_.is_spent(id)) return {Ledger::Standing::kApplied, 0};
   const auto kept = restored_.take(id);
@@ -97,7 +100,8 @@ void Relay::settle_below_floors() {
     shared_.ledger.settle_below(head, settled(head));
     restored_.settle_below(head, settled(head), shared_.actions);
   }
-  std::erase_if(spent_, [&](const auto& id) { return id.sequence < settled(id.head); });
+  std::erase_if(spent_,
+                [&](const auto& one) { return one.first.sequence < settled(one.first.head); });
 }
 
 }  // namespace brigade::swarm

@@ -245,7 +245,7 @@ void ReplicaCore::on(TimePoint now, const RestoreDone& event) {
 
 void ReplicaCore::settle(TimePoint now) {
   note_load(now);
-  relay_.drop_abandoned();
+  relay_.drop_abandoned(now);
   relay_.on_time(now);
   averager_.on_time(now);
   keeper_.on_time(now);

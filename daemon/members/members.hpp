@@ -42,6 +42,7 @@
 #include "daemon/transport.hpp"
 #include "daemon/wakeup_timer.hpp"
 #include "daemon/warning_budget.hpp"
+#include "swarm/event.hpp"
 #include "swarm/membership/membership.hpp"
 
 namespace brigade::daemon {

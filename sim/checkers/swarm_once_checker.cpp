@@ -138,7 +138,9 @@ class SwarmOnceChecker : public SwarmChecker {
     const std::string what = to_string(id) + " was applied at stage " +
                              std::to_string(stage_of(host)) + " by " + std::to_string(by_live) +
                              " live instances";
-    if (by_this > 1) report(host, to_string(id) + " was applied twice by one instance");
+    if (by_this > 1 && facts.written_off == 0) {
+      report(host, to_string(id) + " was applied twice by one instance");
+    }
     if (by_live > 1 && facts.written_off == 0) facts.suspicious = what;
     // A holder that comes back late may still say it; a minute of doubles proves the rule broken.
     if (by_live > 1 + facts.written_off + kGrace) report(host, what);

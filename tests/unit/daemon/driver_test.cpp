@@ -94,7 +94,8 @@ struct Tail {
     const auto report = [this](const Report& one) {
       if (const auto* warned = std::get_if<Warned>(&one)) warnings.push_back(warned->text);
     };
-    driver.emplace(Driver::Parts{core, pool, engine, state, checkpoints, report, Codec::kFp32},
+    driver.emplace(Driver::Parts{core, pool, engine, state, checkpoints, report,
+                                 [](const swarm::LinkWanted&) {}, Codec::kFp32},
                    options, swarm::StartState{checkpoints.sound(), Epoch(1)});
     callbacks = driver->transport_callbacks();
     driver->attach(transport);
