@@ -50,9 +50,20 @@ LinkModel between(const LinkModel& a, const LinkModel& b) {
   return model;
 }
 
-Network::Edge edge(const SwarmScenario& scenario, std::uint32_t a, std::uint32_t b) {
+Network::Edge edge_of(const SwarmScenario& scenario, std::uint32_t a, std::uint32_t b) {
   return {a, b,
           scenario.lines.empty() ? scenario.link : between(scenario.lines[a], scenario.lines[b])};
+}
+
+bool joins(const SwarmFault& fault, const Network::Edge& edge) {
+  return (edge.a == fault.target && edge.b == fault.other) ||
+         (edge.b == fault.target && edge.a == fault.other);
+}
+
+bool is_cut_by(const SwarmScenario& scenario, const SwarmFault& fault, const Network::Edge& edge) {
+  using Kind = SwarmFault::Kind;
+  const bool crosses = edge.a % scenario.replicas % 2 != edge.b % scenario.replicas % 2;
+  return fault.kind == Kind::kSplit ? crosses : fault.kind == Kind::kCut && joins(fault, edge);
 }
 
 }  // namespace
@@ -73,33 +84,74 @@ std::vector<Network::Edge> links_of(const SwarmScenario& scenario) {
   std::vector<Network::Edge> edges;
   for (const Pairs* pairs : {&beside, &own}) {
     for (const auto& [a, b] : *pairs) {
-      edges.push_back(edge(scenario, a, b));
+      edges.push_back(edge_of(scenario, a, b));
     }
   }
   return edges;
 }
 
-LinksOnDemand::LinksOnDemand(const SwarmScenario& scenario, std::vector<Network::Edge>& edges,
-                             Network& network)
-    : scenario_(scenario), edges_(edges), network_(network) {
-  for (const Network::Edge& one : edges) standing_.insert(std::minmax({one.a, one.b}));
+SwarmLinks::SwarmLinks(const SwarmScenario& scenario, std::uint64_t seed, EventQueue& queue)
+    : scenario_(scenario),
+      edges_(links_of(scenario)),
+      network_(scenario.hosts(), edges_, seed, queue),
+      cuts_(edges_.size(), 0) {
+  for (const Network::Edge& one : edges_) standing_.insert(std::minmax({one.a, one.b}));
 }
 
-void LinksOnDemand::want(TimePoint now, std::uint32_t host, std::uint32_t peer, bool is_wanted) {
+void SwarmLinks::cut(TimePoint now, const SwarmFault& fault, int by) {
+  if (by > 0) {
+    cutting_.push_back(&fault);
+  } else {
+    std::erase(cutting_, &fault);
+  }
+  for (std::uint32_t index = 0; index < edges_.size(); ++index) {
+    if (fault.kind == SwarmFault::Kind::kMute && joins(fault, edges_[index])) {
+      network_.set_silent(index, edges_[index].a == fault.target ? 0 : 1, by > 0);
+    }
+    if (!is_cut_by(scenario_, fault, edges_[index])) continue;
+    cuts_[index] += by;
+    settle(now, index);
+  }
+}
+
+void SwarmLinks::want(TimePoint now, std::uint32_t host, std::uint32_t peer, bool is_wanted) {
   const Pair pair = std::minmax({host, peer});
   if (standing_.contains(pair)) return;
-  const auto [known, is_new] = made_.try_emplace(pair);
-  Made& made = known->second;
+  const auto known = made_.find(pair);
+  const std::uint32_t index = known == made_.end() ? make(now, pair) : known->second;
   if (is_wanted) {
-    made.by.insert(host);
-    if (is_new) {
-      edges_.push_back(edge(scenario_, pair.first, pair.second));
-      made.edge = network_.add(now, edges_.back());
-    }
+    wanted_by_[index].insert(host);
   } else {
-    made.by.erase(host);
+    wanted_by_[index].erase(host);
   }
-  if (!is_new) network_.set_broken(now, made.edge, made.by.empty());
+  settle(now, index);
+}
+
+std::uint32_t SwarmLinks::make(TimePoint now, const Pair& pair) {
+  edges_.push_back(edge_of(scenario_, pair.first, pair.second));
+  const std::uint32_t index = made_[pair] = network_.add(now, edges_.back());
+  cuts_.push_back(static_cast<int>(std::ranges::count_if(cutting_, [&](const SwarmFault* fault) {
+    return is_cut_by(scenario_, *fault, edges_[index]);
+  })));
+  return index;
+}
+
+void SwarmLinks::forget(TimePoint now, std::uint32_t host) {
+  for (auto& [index, by] : wanted_by_)
+    if (by.erase(host) > 0) settle(now, index);
+}
+
+void SwarmLinks::heal(TimePoint now) {
+  network_.heal(now);
+  std::ranges::fill(cuts_, 0);
+  cutting_.clear();
+  for (const auto& [index, by] : wanted_by_) settle(now, index);
+}
+
+void SwarmLinks::settle(TimePoint now, std::uint32_t index) {
+  const auto by = wanted_by_.find(index);
+  const bool is_unwanted = by != wanted_by_.end() && by->second.empty();
+  network_.set_broken(now, index, cuts_[index] > 0 || is_unwanted);
 }
 
 }  // namespace brigade::sim

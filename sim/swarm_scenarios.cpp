@@ -123,6 +123,7 @@ std::vector<SwarmScenario> deadly() {
 
   SwarmScenario drain = swarm("swarm-drain", "a middle, a tail and a head rest for a while", 3, 2);
   drain.options.average_every = 4;
+  drain.options.steps = 4000;
   drain.options.checkpoint_every = 200;
   drain.faults = {{Kind::kDrain, seconds{3}, 2, 0, seconds{3}},
                   {Kind::kDrain, seconds{4}, 5, 0, seconds{5}},

@@ -44,7 +44,6 @@ class SwarmWorld {
   void begin_fault(std::uint32_t index);
   void end_fault(std::uint32_t index);
   void take_up(std::uint32_t fault);
-  void cut(const SwarmFault& fault, int by);
   void heal();
   bool is_at_rest() const;
   SwarmSample sample() const;
@@ -63,10 +62,8 @@ class SwarmWorld {
   EventQueue queue_;
   std::vector<SwarmHost> hosts_;
   std::vector<TimePoint> wake_at_;
-  std::vector<Network::Edge> edges_;
-  std::vector<int> cuts_;  // faults on each edge
-  Network network_;
-  LinksOnDemand links_;
+  SwarmLinks links_;
+  Network& network_;
   Random random_;
   bool is_healed_ = false;
   bool is_done_ = false;
@@ -85,10 +82,8 @@ SwarmWorld::SwarmWorld(const SwarmScenario& scenario, std::uint64_t seed, const 
       options_(options),
       deadline_(TimePoint{} + scenario.heals_at + scenario.bound),
       wake_at_(scenario.hosts(), kNever),
-      edges_(links_of(scenario)),
-      cuts_(edges_.size(), 0),
-      network_(scenario.hosts(), edges_, mix_seed(seed, 2), queue_),
-      links_(scenario, edges_, network_),
+      links_(scenario, mix_seed(seed, 2), queue_),
+      network_(links_.network()),
       random_(mix_seed(seed, 1)),
       applied_(scenario.hosts(), 0),
       busy_(scenario.hosts()),
@@ -142,7 +137,7 @@ std::optional<std::uint32_t> SwarmWorld::host_of(const Due& due) const {
     case DueKind::kLinkUp:
     case DueKind::kLinkDown:
     case DueKind::kDeliver: {
-      const Network::Edge& edge = edges_[due.target / 2];
+      const Network::Edge& edge = links_.edge(due.target / 2);
       const bool is_at_b = (due.target % 2 == 1) != (due.kind == DueKind::kDeliver);
       return is_at_b ? edge.b : edge.a;
     }
@@ -247,6 +242,7 @@ void SwarmWorld::crash(std::uint32_t index) {
   result_.lost_progress += applied_[index];
   hosts_[index].crash();
   network_.set_alive(now_, index, false);
+  links_.forget(now_, index);
 }
 
 void SwarmWorld::freeze(std::uint32_t index) {
@@ -326,7 +322,6 @@ void SwarmWorld::carry_out(std::uint32_t host, swarm::Action action) {
     result_.written_off += said->kind == swarm::PathReported::Kind::kWrittenOff ? 1 : 0;
   } else if (const auto* link = std::get_if<swarm::LinkWanted>(&action)) {
     links_.want(now_, host, to_host(link->peer), link->is_wanted);
-    cuts_.resize(edges_.size(), 0);
   } else if (const auto* phase = std::get_if<swarm::PhaseChanged>(&action)) {
     hosts_[host].is_over = phase->phase == swarm::Phase::kOver;
   } else if (const auto* store = std::get_if<swarm::StoreSnapshot>(&action)) {
@@ -380,7 +375,7 @@ void SwarmWorld::begin_fault(std::uint32_t index) {
     case Kind::kCut:
     case Kind::kMute:
     case Kind::kSplit:
-      cut(fault, 1);
+      links_.cut(now_, fault, 1);
       break;
     case Kind::kSlow:
       hosts_[fault.target].set_slowness(fault.factor);
@@ -407,7 +402,7 @@ void SwarmWorld::end_fault(std::uint32_t index) {
     case Kind::kCut:
     case Kind::kMute:
     case Kind::kSplit:
-      return cut(fault, -1);
+      return links_.cut(now_, fault, -1);
     case Kind::kSlow:
       return hosts_[fault.target].set_slowness(1);
     case Kind::kLeave:
@@ -433,24 +428,8 @@ void SwarmWorld::take_up(std::uint32_t fault) {
   if (options_.has_checks) result_.branches.on_taken_up();
 }
 
-void SwarmWorld::cut(const SwarmFault& fault, int by) {
-  for (std::uint32_t edge = 0; edge < edges_.size(); ++edge) {
-    const auto [a, b] = std::pair{edges_[edge].a, edges_[edge].b};
-    const bool joins =
-        (a == fault.target && b == fault.other) || (b == fault.target && a == fault.other);
-    const bool crosses = a % scenario_.replicas % 2 != b % scenario_.replicas % 2;
-    if (fault.kind == SwarmFault::Kind::kSplit ? !crosses : !joins) continue;
-    if (fault.kind == SwarmFault::Kind::kMute) {
-      network_.set_silent(edge, a == fault.target ? 0 : 1, by > 0);
-    } else {
-      cuts_[edge] += by;
-      network_.set_broken(now_, edge, cuts_[edge] > 0);
-    }
-  }
-}
-
 void SwarmWorld::heal() {
-  network_.heal(now_);
+  links_.heal(now_);
   for (std::uint32_t host = 0; host < hosts_.size(); ++host) {
     hosts_[host].set_slowness(1);
     thaw(host);

@@ -23,7 +23,9 @@ void Herald::tell_if_due(TimePoint now, const Self& self, bool may_have_moved) {
     const bool has_path = !relay_.offer(now).path.empty();
     if (std::exchange(had_path_, has_path) != has_path) has_news_ = true;
   }
-  if (!std::exchange(has_news_, false) && !is_due) return;
+  if (is_due) urgent_ = 0;
+  if (!is_due && (!has_news_ || ++urgent_ > kMostUrgent)) return;
+  has_news_ = false;
   note_given();
   const NodeBeacon beacon = about(now, self);
   for (const auto& [node, peer] : peers_.peers()) {
@@ -73,7 +75,7 @@ void Herald::add_floors(TimePoint now, const Holder& to,
   const auto first =
       std::ranges::lower_bound(given_, to.instance, {}, [](const auto& one) { return one.first; });
   for (auto one = first; one != given_.end() && one->first == to.instance; ++one) {
-    add_floor(now, one->second, floors);
+    if (floors.size() + kFloorsInTurn < limits::kMaxFloorsTold) add_floor(now, one->second, floors);
   }
   for (const HeadIndex head : in_turn_) add_floor(now, head, floors);
 }
@@ -83,7 +85,9 @@ void Herald::add_floor(TimePoint now, HeadIndex head,
   if (shared_.is_head() && head == shared_.options.head) return;
   const auto heard = relay_.floors().find(head);
   if (heard == relay_.floors().end() || floors.size() == limits::kMaxFloorsTold) return;
-  floors.push_back({head, heard->second.floor, now - heard->second.at});
+  const Duration age = now - heard->second.at;
+  if (age > kFloorLasts * shared_.options.forget_after) return;  // nobody has it any more
+  floors.push_back({head, heard->second.floor, std::max(age, Duration::zero())});
 }
 
 }  // namespace brigade::swarm

@@ -3,7 +3,8 @@
 // Rules
 // - At an interval that goes by the pace of its machine (beacon_interval_of), and at once when it
 //   says something new that matters: that it is ready, drains or leaves, that there is a way for
-//   micro-batches or none any more, or that a neighbour is lost for certain.
+//   micro-batches or none any more, or that somebody is lost for certain, first-hand. Not more
+//   often than kMostUrgent times between two beacons, whatever others make it say.
 // - Floors go down the line, to the stage after: those of heads whose micro-batches the receiver
 //   got from here, and kFloorsInTurn others in turn, so that all are heard in the end. Each says
 //   how long ago its head said so, whichever way it came: what is passed on grows no younger.
@@ -25,6 +26,8 @@ namespace brigade::swarm {
 class Herald {
  public:
   static constexpr std::size_t kFloorsInTurn = 4;
+  static constexpr int kFloorLasts = 2;             // times `forget_after`, since its head said so
+  static constexpr std::uint32_t kMostUrgent = 32;  // rounds of news between two beacons
 
   struct Self {
     bool is_ready = false;
@@ -57,6 +60,7 @@ class Herald {
   Relay& relay_;
   TimePoint next_;
   bool has_news_ = true;
+  std::uint32_t urgent_ = 0;
   bool had_path_ = false;                                   // when last looked
   std::vector<std::pair<std::uint64_t, HeadIndex>> given_;  // by instance: whose it has, sorted
   std::vector<HeadIndex> in_turn_;

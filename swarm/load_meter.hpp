@@ -27,6 +27,11 @@
 
 namespace brigade::swarm {
 
+/// Micro-batches a second; 0: the pace is not known.
+inline double rate_of(Duration pace) {
+  return pace > Duration::zero() ? 1 / std::chrono::duration<double>(pace).count() : 0;
+}
+
 class LoadMeter {
  public:
   static constexpr std::uint32_t kBlock = 16;  // micro-batches, at least

@@ -12,7 +12,8 @@ using Report = PathReported::Kind;
 
 namespace {
 
-constexpr int kWorthTrips = 2;  // of the path up and down
+constexpr int kWorthTrips = 2;        // of the path up and down
+constexpr std::uint8_t kInsists = 3;  // refusals
 
 }  // namespace
 
@@ -119,8 +120,11 @@ void Mender::replan(TimePoint now, Slot slot, const char* reason) {
   PathFinder::Choice choice = peers_.is_gone(old) && relay_.may_hold_next(slot)
                                   ? finder_.choose_heir(now, old)
                                   : finder_.choose(now, old.instance);
-  const bool is_last_resort = choice.path.empty() && route.is_spent && peers_.is_live(old);
-  if (is_last_resort && may_retry(now, slot)) {  // nobody else is there to apply it
+  // Nobody else is there: a newer path is taken by who has spent it, or refuses the present one.
+  const bool insists = route.is_refused && shared_.ledger[slot].hop.patience >= kInsists;
+  const bool is_last_resort =
+      choice.path.empty() && (route.is_spent || insists) && peers_.is_live(old);
+  if (is_last_resort && may_retry(now, slot)) {
     choice.path = {old};
     route.retry_at = now;
   }
@@ -207,10 +211,14 @@ void Mender::decide(TimePoint now, Slot slot, const PathRequest& request) {
                          request.stage.next(),
                          is_suspended ? "a holder is silent" : "a holder is back");
   }
-  const bool is_sane = request.path.holders.size() == route.path.holders.size() &&
-                       request.stage.next().value() < route.path.holders.size();
+  const std::vector<Holder>& known = route.path.holders;
+  const bool is_sane =
+      request.path.holders.size() == known.size() && request.stage.next().value() < known.size();
   if (!is_sane) return;
   if (request.path.revision != route.path.revision) return relay_.pass_on(now, slot);
+  // What leads to who asks is none of its business.
+  const auto asker = known.begin() + static_cast<std::ptrdiff_t>(request.stage.value());
+  if (!std::equal(known.begin(), asker + 1, request.path.holders.begin())) return;
   take(now, slot, request, "a giver asked for another holder");
 }
 
@@ -356,7 +364,10 @@ bool Mender::is_silent(TimePoint now, const Holder& head) {
   if (peers_.is_gone(head)) return peers_.is_lease_over(now, head);
   const auto heard = relay_.floors().find(HeadIndex{head.instance});
   if (heard == relay_.floors().end()) return peers_.is_forgotten(now, head);
-  return now - heard->second.at >= shared_.options.forget_after;
+  const Options& options = shared_.options;  // each stage on the way may add an interval
+  const Duration way = static_cast<int>(options.stage.value()) *
+                       beacon_interval_of(options, options.longest_beacon_interval);
+  return now - heard->second.at >= options.forget_after + way;
 }
 
 }  // namespace brigade::swarm

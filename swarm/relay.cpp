@@ -100,8 +100,9 @@ void Relay::on(TimePoint now, const NodeId& from, const Forward& message) {
   }
   if (standing == Standing::kRefused || refuses(message)) return refuse(now, from, message);
   has_use_ = true;
-  spent_.erase(message.id);
+  const bool was_spent = spent_.erase(message.id) > 0;
   const Slot opened = open(now, message.id, message.path);
+  routes_[opened].was_spent = was_spent;
   opened_ = opened;
   Entry& entry = shared_.ledger[opened];
   entry.input = message.payload;
@@ -237,8 +238,9 @@ void Relay::on_forward_receipt(TimePoint now, Slot slot, Kind kind) {
       route.is_missing = true;
       return repeat(now, slot, "the holder after lost the activation");
     case Kind::kSpent:
-      route.was_held = route.is_spent = true;
-      write_off(slot, after(), "applied there, and its gradient is gone");
+      route.was_held = true;
+      if (!std::exchange(route.is_spent, true))
+        write_off(slot, after(), "applied there, and its gradient is gone");
       return on_refused(now, slot);
     case Kind::kBusy:
       return on_refused(now, slot);
@@ -430,6 +432,7 @@ void Relay::drop(Slot slot, bool is_written_off, const char* reason) {
     if (entry.is_train()) spent_[entry.id] = route.path.revision;
     return shared_.ledger.close(slot);
   }
+  if (route.was_spent) spent_[entry.id] = route.path.revision;  // else it would pass for closed
   if (route.is_replanning) note_refusal(entry.id, {route.path.revision, kAnyAttempt});
   if (entry.life == Life::kForwardQueued) shared_.tasks.remove_forward(slot);
   if (entry.life == Life::kBackwardQueued) shared_.tasks.remove_backward(slot);

@@ -16,8 +16,7 @@
 //   may have given it to another. So is a proposal of another next holder whose micro-batch was let
 //   go before the answer: it is not taken again, and given on, on the path that may end any moment.
 // - Spent: applied here, and the gradient was given up, which is counted. Another replica is to
-// apply
-//   it; where there is none, this one does once more, on a newer path: to the stage it is the same.
+//   apply it; on a newer path that leads here it is taken once more: to the stage it is the same.
 // - What the head has closed (floor) is let go, with or without kApplied.
 // - Gradients that were kept over a restart are answered with to whoever asks this instance.
 #pragma once
@@ -48,6 +47,7 @@ struct Route {
   bool is_missing = false;  // it said that it does not have it
   bool is_refused = false;  // it certainly has not got it, and will not take it
   bool is_spent = false;    // … since it has applied it, and the gradient is gone
+  bool was_spent = false;   // here, before it was taken once more
   // Mending.
   bool is_replanning = false;   // another one is asked for: nothing may be given to the present one
   bool is_cut = false;          // whom the hop leads to is out of contact
@@ -115,10 +115,10 @@ class Relay : public Outbox {
   void finish();
   void report(Slot slot, PathReported::Kind kind, StageIndex stage, const char* reason);
 
-  /// Since the last call a message brought something: a micro-batch, a gradient, an awaited
-  /// receipt.
   /// Since the last call this one came.
   std::optional<Slot> take_opened() { return std::exchange(opened_, std::nullopt); }
+  /// Since the last call a message brought something: a micro-batch, a gradient, an awaited
+  /// receipt.
   bool take_use() { return std::exchange(has_use_, false); }
   /// Since the last call something could not be given to whom it was for.
   bool take_trouble() { return std::exchange(has_trouble_, false); }
@@ -166,7 +166,7 @@ class Relay : public Outbox {
   Receipt::Kind standing_of(const Query& query, Slot slot) const;
   void on_refused(TimePoint now, Slot slot);
   void close(Slot slot);
-  void settle_below_floors();
+  void settle_below_floors(std::optional<HeadIndex> only = std::nullopt);
   bool is_own(HeadIndex head) const { return shared_.is_head() && head == shared_.options.head; }
 
   const Holder& target(Slot slot) const;

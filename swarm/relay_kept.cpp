@@ -30,11 +30,12 @@ Kept Relay::kept() const {
 
 Ledger::Lookup Relay::look_up(TimePoint now, const MicrobatchId& id, const Path& path) {
   const Ledger::Lookup known = shared_.ledger.look_up(id);
-  const auto spent = spent_.find(id);
-  if (spent != spent_.end() && path.revision > spent->second)
-    return {Ledger::Standing::kUnknown, 0};
-  if (known.standing != Ledger::Standing::kUnknown) return known;
-  if (restored_.is_spent(id)) return {Ledger::Standing::kApplied, 0};
+  using Standing = Ledger::Standing;
+  if (known.standing == Standing::kOpen || known.standing == Standing::kRefused) return known;
+  if (restored_.take_spent(id)) spent_.try_emplace(id, path.revision);
+  if (const auto spent = spent_.find(id); spent != spent_.end())
+    return {path.revision > spent->second ? Standing::kUnknown : Standing::kApplied, 0};
+  if (known.standing == Standing::kApplied) return known;
   const auto kept = restored_.take(id);
   if (!kept) return known;
   const Slot slot = shared_.ledger.open_applied(id);
@@ -57,7 +58,7 @@ void Relay::note_floor(TimePoint at, HeadIndex head, Sequence floor) {
         std::ranges::min_element(floors_, {}, [](const auto& one) { return one.second.at; }));
   }
   const auto [known, is_new] = floors_.try_emplace(head, HeardFloor{floor, at});
-  if (is_new) return settle_below_floors();
+  if (is_new) return settle_below_floors(head);
   known->second.floor = std::max(known->second.floor, floor);
   known->second.at = std::max(known->second.at, at);
 }
@@ -75,12 +76,13 @@ void Relay::settle_floors(TimePoint now) {
   settle_below_floors();
 }
 
-void Relay::settle_below_floors() {
+void Relay::settle_below_floors(std::optional<HeadIndex> only) {
   std::map<HeadIndex, Sequence> held;  // below a floor, and not let go yet: the lowest
   const auto& entries = shared_.ledger.entries();
   for (Slot slot = 0; slot < entries.size(); ++slot) {
     const Entry& entry = entries[slot];
     if (!entry.is_open || !entry.is_train() || is_own(entry.id.head)) continue;
+    if (only && entry.id.head != *only) continue;
     const auto heard = floors_.find(entry.id.head);
     if (heard == floors_.end() || entry.id.sequence >= heard->second.floor) continue;
     const MicrobatchId id = entry.id;
@@ -96,7 +98,7 @@ void Relay::settle_below_floors() {
     return heard == floors_.end() || is_own(head) ? Sequence{} : heard->second.floor;
   };
   for (const auto& [head, heard] : floors_) {
-    if (is_own(head)) continue;  // it says so itself
+    if (is_own(head) || (only && head != *only)) continue;  // its own it says itself
     shared_.ledger.settle_below(head, settled(head));
     restored_.settle_below(head, settled(head), shared_.actions);
   }

@@ -24,11 +24,8 @@ namespace {
 constexpr const char* kWindowReason = "as many replicas as there are, shared by the heads";
 
 constexpr double kLeastWindow = 2;
+constexpr double kMostQuicker = 8;        // another head, as far as it is believed
 constexpr std::uint32_t kNoticeable = 8;  // of a window that changes: less is left alone
-
-double rate_of(Duration pace) {
-  return pace > Duration::zero() ? 1 / std::chrono::duration<double>(pace).count() : 0;
-}
 
 Options with_head(Options options) {
   options.head = HeadIndex{options.instance};
@@ -311,15 +308,15 @@ void ReplicaCore::find_window() {
   const auto linked = static_cast<double>(peers_.ready_at(options.stage.next()).size());
   const double heads = std::max<double>(told_.replicas, 1 + static_cast<double>(others.size()));
   const double after = std::max({static_cast<double>(told_.after), linked, 1.0});
-  double rates = rate_of(load_meter_.pace());
-  double known = rates > 0 ? 1 : 0;
-  for (const PeerBook::Peer* other : others) {
-    rates += rate_of(other->offer.pace);
+  const double own = rate_of(load_meter_.pace());
+  double rates = own;
+  double known = own > 0 ? 1 : 0;
+  for (const PeerBook::Peer* other : others) {  // what others say is a claim
+    rates += std::min(rate_of(other->offer.pace), kMostQuicker * own);
     known += other->offer.pace > Duration::zero() ? 1 : 0;
   }
-  const bool is_measured = load_meter_.pace() > Duration::zero();
-  const double quickness = is_measured ? rate_of(load_meter_.pace()) * known / rates : 1;
-  const double wanted = kPlacesOfAReplica * options.stages * std::max(after / heads, 1.0 / heads);
+  const double quickness = own > 0 ? own * known / rates : 1;
+  const double wanted = kPlacesOfAReplica * options.stages * after / heads;
   const auto window = static_cast<std::uint32_t>(
       std::clamp<double>(std::ceil(wanted * quickness), kLeastWindow, limits::kMaxWindow));
   const std::uint32_t change = window > window_ ? window - window_ : window_ - window;

@@ -31,6 +31,10 @@ bool Restored::is_spent(const MicrobatchId& id) const {
   return found != waiting_.end() && found->second.payload.is_empty();
 }
 
+bool Restored::take_spent(const MicrobatchId& id) {
+  return is_spent(id) && waiting_.erase(id) > 0;
+}
+
 bool Restored::is_closed(const MicrobatchId& id) const {
   return std::ranges::any_of(closed_, [&](const Kept::Range& range) {
     return range.head == id.head && range.first <= id.sequence && id.sequence < range.end;

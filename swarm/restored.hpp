@@ -30,6 +30,8 @@ class Restored {
   /// Its gradient, if it is here; from then on it is the caller's.
   std::optional<Kept::Gradient> take(const MicrobatchId& id);
   bool is_spent(const MicrobatchId& id) const;
+  /// True: it was, and is no concern of this class any more.
+  bool take_spent(const MicrobatchId& id);
   bool is_closed(const MicrobatchId& id) const;
   void settle_below(HeadIndex head, Sequence floor, ActionQueue& actions);
   void expire(TimePoint now, ActionQueue& actions);

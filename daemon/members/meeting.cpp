@@ -42,10 +42,11 @@ void Members::choose_neighbours() {
     if (!kept_.contains(node)) handle(membership::PinChanged{node, false});
   for (const NodeId& node : kept_)
     if (!old.contains(node)) handle(membership::PinChanged{node, true});
+  if (!setup_.count_replicas) return;
   const auto& view = membership_.view();
-  if (setup_.count_replicas)
-    setup_.count_replicas(
-        {std::max(view.counts(stage_).serving, 1U), view.counts(stage_.next()).serving});
+  const bool is_tail = stage_.value() + 1 == stages_;
+  setup_.count_replicas({std::max(view.counts(stage_).serving, 1U),
+                         is_tail ? 0 : view.counts(stage_.next()).serving});
 }
 
 // ---- Neighbours that neither can dial --------------------------------------------------------

@@ -15,7 +15,6 @@
 namespace brigade::sim {
 namespace {
 
-/// Where the window is found, two micro-batches for each replica, if there is but one head.
 class SwarmAccountChecker : public SwarmChecker {
  public:
   SwarmAccountChecker(const SwarmScenario& scenario, Violations& violations)

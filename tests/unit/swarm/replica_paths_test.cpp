@@ -122,6 +122,9 @@ TEST_CASE("who has applied it and lost its gradient takes it again on a newer pa
   given(1, 3);
   CHECK(rig.answer(rig.head) == Receipt::Kind::kReceived);
   CHECK(rig.node->status().written_off == 1);
+  rig.handle(InputRejected{Rig::id(0), Direction::kForward});  // let go again: it is not closed
+  given(1, 4);
+  CHECK(rig.answer(rig.head) == Receipt::Kind::kSpent);
 }
 
 TEST_CASE("floors go to the stage after, of whom it concerns, and grow no younger") {
