@@ -116,6 +116,7 @@ TEST_CASE("who has applied it and lost its gradient takes it again on a newer pa
   rig.handle(ForwardDone{Rig::id(0), {}, {1, 1}});
   rig.handle(BackwardDone{Rig::id(0), Rig::bytes(5000)});
   REQUIRE(rig.sent<Backward>(rig.head) != nullptr);
+  rig.handle(UpdateDone{Version{1}});
   rig.receipt(rig.head, 0, Direction::kBackward, 1, Receipt::Kind::kSpent);  // given up there
   given(0, 2);
   CHECK(rig.answer(rig.head) == Receipt::Kind::kSpent);
