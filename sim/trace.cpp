@@ -87,7 +87,8 @@ struct MessageReader {
     record.second = m.gone.size();
   }
   void operator()(const swarm::PathRequest& m) const {
-    static constexpr const char* kKinds[] = {"replan", "suspended", "resumed", "adopt", "closed"};
+    static constexpr const char* kKinds[] = {"replan", "suspended", "resumed",
+                                             "adopt",  "closed",    "sooner"};
     record.name = "PathRequest";
     record.detail = kKinds[static_cast<std::size_t>(m.kind)];
     record.id = m.id;
