@@ -68,7 +68,7 @@ class SwarmWorld {
   bool is_healed_ = false;
   bool is_done_ = false;
   std::uint32_t wakes_at_once_ = 0;
-  std::vector<std::uint64_t> applied_;  // the same
+  std::vector<std::uint64_t> applied_;  // by each host's present instance
   std::vector<Duration> busy_;          // of each host's device
 
   Violations violations_;

@@ -1,33 +1,36 @@
 #include "swarm/herald.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "base/limits.hpp"
 
 namespace brigade::swarm {
 
-NodeBeacon Herald::about(TimePoint now, const Self& self) const {
+NodeBeacon Herald::about(const Self& self, Offer offer) const {
   NodeBeacon beacon;
   beacon.is_ready = self.is_ready;
   beacon.is_draining = self.is_draining;
   beacon.is_leaving = self.is_leaving;
   beacon.every = beacon_interval_of(shared_.options, self.pace);
-  beacon.offer = relay_.offer(now);
+  beacon.offer = std::move(offer);
   return beacon;
 }
 
 void Herald::tell_if_due(TimePoint now, const Self& self, bool may_have_moved) {
   const bool is_due = is_time(now);
-  if (is_due) next_ = now + beacon_interval_of(shared_.options, self.pace);
-  if (is_due || has_news_ || may_have_moved) {
-    const bool has_path = !relay_.offer(now).path.empty();
-    if (std::exchange(had_path_, has_path) != has_path) has_news_ = true;
+  if (!is_due && !has_news_ && !may_have_moved) return;
+  Offer offer = relay_.offer(now);
+  const bool has_path = !offer.path.empty();
+  if (std::exchange(had_path_, has_path) != has_path) has_news_ = true;
+  if (is_due) {
+    next_ = now + beacon_interval_of(shared_.options, self.pace);
+    urgent_ = 0;
   }
-  if (is_due) urgent_ = 0;
   if (!is_due && (!has_news_ || ++urgent_ > kMostUrgent)) return;
   has_news_ = false;
   note_given();
-  const NodeBeacon beacon = about(now, self);
+  const NodeBeacon beacon = about(self, std::move(offer));
   for (const auto& [node, peer] : peers_.peers()) {
     if (peer.is_linked) send(now, peer, beacon);
   }
@@ -35,7 +38,8 @@ void Herald::tell_if_due(TimePoint now, const Self& self, bool may_have_moved) {
 
 void Herald::tell(TimePoint now, const NodeId& to, const Self& self) {
   note_given();
-  if (const PeerBook::Peer* peer = peers_.find(to)) send(now, *peer, about(now, self));
+  if (const PeerBook::Peer* peer = peers_.find(to))
+    send(now, *peer, about(self, relay_.offer(now)));
 }
 
 void Herald::send(TimePoint now, const PeerBook::Peer& to, NodeBeacon beacon) {

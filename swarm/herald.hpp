@@ -49,7 +49,7 @@ class Herald {
   void tell(TimePoint now, const NodeId& to, const Self& self);
 
  private:
-  NodeBeacon about(TimePoint now, const Self& self) const;
+  NodeBeacon about(const Self& self, Offer offer) const;
   void send(TimePoint now, const PeerBook::Peer& to, NodeBeacon beacon);
   void note_given();
   void add_floors(TimePoint now, const Holder& to, std::vector<NodeBeacon::Floor>& floors) const;

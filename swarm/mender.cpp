@@ -171,9 +171,7 @@ void Mender::reconsider(TimePoint now, Slot slot) {
   if (choice.path.empty()) return;
   Route& route = relay_.route(slot);
   route.retry_at = now;
-  PathRequest request{Kind::kSooner, shared_.ledger[slot].id, shared_.options.stage,
-                      with_next(slot, choice.path)};
-  if (send_up(now, slot, request.kind, request.path)) route.is_replanning = true;
+  if (send_up(now, slot, Kind::kSooner, with_next(slot, choice.path))) route.is_replanning = true;
 }
 
 /// Whoever was proposed is lost too, and the head may have taken it or not: its word on the present

@@ -13,10 +13,9 @@
 //   Where nobody can have it beyond, the path goes on as the new holder suggests.
 // - Uncertain fate: suspended. The head is told, since it takes no place in the window.
 // - Not only what is lost is replaced: a path is chosen when its micro-batch sets out, and the
-// queues
-//   of the last stages are others when it gets there. Who takes one in looks again, and proposes a
-//   next holder that is free sooner, while its own forward is under way. Worth it: more than a
-//   quarter of a pace, and than the request takes up and down the path.
+//   queues of the last stages are others when it gets there. Who takes one in looks again, and
+//   proposes a next holder that is free sooner, while its own forward is under way. Worth it: more
+//   than a quarter of a pace, and than the request takes up and down the path.
 // - A lost head: the holder at stage 1 asks another head to adopt, one at a time.
 // - Requests are repeated, with pauses that double, until the path changes.
 // - Lease (peer_book.hpp): what was not applied for a giver that may have forgotten this node is

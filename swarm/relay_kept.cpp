@@ -43,7 +43,7 @@ Ledger::Lookup Relay::look_up(TimePoint now, const MicrobatchId& id, const Path&
   Entry& entry = shared_.ledger[slot];
   entry.loss = kept->loss;
   entry.outgoing = kept->payload;
-  return {Ledger::Standing::kOpen, slot};
+  return {Standing::kOpen, slot};
 }
 
 bool Relay::is_spent(const MicrobatchId& id) const {
@@ -97,13 +97,20 @@ void Relay::settle_below_floors(std::optional<HeadIndex> only) {
     const auto heard = floors_.find(head);
     return heard == floors_.end() || is_own(head) ? Sequence{} : heard->second.floor;
   };
-  for (const auto& [head, heard] : floors_) {
-    if (is_own(head) || (only && head != *only)) continue;  // its own it says itself
+  const auto settle_head = [&](HeadIndex head) {
+    if (is_own(head)) return;  // it says so itself
     shared_.ledger.settle_below(head, settled(head));
     restored_.settle_below(head, settled(head), shared_.actions);
+  };
+  if (only) {
+    settle_head(*only);
+  } else {
+    for (const auto& [head, heard] : floors_) settle_head(head);
   }
-  std::erase_if(spent_,
-                [&](const auto& one) { return one.first.sequence < settled(one.first.head); });
+  std::erase_if(spent_, [&](const auto& one) {
+    const auto& [id, revision] = one;
+    return (!only || id.head == *only) && id.sequence < settled(id.head);
+  });
 }
 
 }  // namespace brigade::swarm
