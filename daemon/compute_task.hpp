@@ -64,6 +64,7 @@ struct ForwardOutcome {
 struct BackwardOutcome {
   MicrobatchId id;
   std::optional<PayloadData> gradient;  // absent at the head
+  double tamed = 1;  // what the peer's gradient was multiplied by: below 1, it had exploded
 };
 struct UpdateOutcome {
   Version version;  // after the update

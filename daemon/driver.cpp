@@ -16,6 +16,10 @@ namespace asio = boost::asio;
 
 namespace {
 
+// Of a misdeed: an honest peer whose training blows up for a moment sends a few (size_gauge.hpp),
+// one that sends nothing else comes to too much within 50.
+constexpr double kExplosionWeight = 0.1;
+
 /// The next task of a training, and what must not come after it.
 bool is_urgent(const swarm::Action& action) {
   return std::holds_alternative<swarm::RunForward>(action) ||
@@ -155,6 +159,13 @@ void Driver::finish(ForwardOutcome outcome) {
 void Driver::finish(BackwardOutcome outcome) {
   if (spdlog::should_log(spdlog::level::debug))
     spdlog::debug("applied id={}", to_string(outcome.id));  // before anybody can know of it
+  if (outcome.tamed < 1 && gradient_origin_ != NodeId{})
+    report(swarm::Misbehaved{
+        gradient_origin_, "a gradient that has exploded",
+        fmt::format("that of micro-batch {} is {:.3g} times as large as is usual at this hop; "
+                    "brought to the usual size",
+                    to_string(outcome.id), 1 / outcome.tamed),
+        kExplosionWeight});
   swarm::Payload gradient;
   if (outcome.gradient) gradient = payloads_.add(std::move(*outcome.gradient));
   handle(swarm::BackwardDone{outcome.id, gradient});

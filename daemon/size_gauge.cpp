@@ -27,6 +27,13 @@ std::optional<std::string> SizeGauge::refuse(double size) {
   return std::nullopt;
 }
 
+double SizeGauge::tame(double size) {
+  if (!usual_ || !std::isfinite(size) || size <= kMostRatio * std::exp(*usual_)) return 1;
+  const double factor = std::exp(*usual_) / size;
+  learn(std::log(size));
+  return factor;
+}
+
 void SizeGauge::learn(double logarithm) {
   if (usual_) {
     *usual_ += std::clamp(logarithm - *usual_, -kStep, kStep);

@@ -119,10 +119,13 @@ Result<PayloadData> StageWorker::join(const PayloadShape& shape, const stage::By
   return PayloadData{shape, std::move(buffer).into_slice(), checksum};
 }
 
-Result<> StageWorker::check_size(SizeGauge& gauge, const PayloadData& payload) const {
+double StageWorker::size_of(const PayloadData& payload) const {
   const std::uint64_t elements = std::uint64_t{shape_.batch} * shape_.tokens * shape_.width;
-  const double size = stage::root_mean_square(payload.shape.codec, payload.tensor(), elements);
-  if (auto refused = gauge.refuse(size))
+  return stage::root_mean_square(payload.shape.codec, payload.tensor(), elements);
+}
+
+Result<> StageWorker::check_size(SizeGauge& gauge, const PayloadData& payload) const {
+  if (auto refused = gauge.refuse(size_of(payload)))
     return make_error(ErrorCode::kProtocol, std::move(*refused));
   return {};
 }
@@ -151,25 +154,30 @@ ComputeOutcome StageWorker::backward(const BackwardTask& task) {
   auto input = decode(task.id, task.input);
   if (input.has_error()) return FailedOutcome{std::move(input).error()};  // the forward took it
   stage::Encoded gradient;
+  double tamed = 1;
   if (!shape_.is_tail) {
     if (!task.gradient)
       return RejectedOutcome{task.id, swarm::Direction::kBackward, "it came without bytes"};
     const PayloadShape& got = task.gradient->shape;
     const auto fits = check_shape(got, payload_shape(got.codec, /*has_tokens=*/false));
     if (fits.has_error()) return failure(task.id, swarm::Direction::kBackward, fits.error());
-    if (auto sized = check_size(gradients_, *task.gradient); sized.has_error())
-      return failure(task.id, swarm::Direction::kBackward, std::move(sized).error());
+    tamed = gradients_.tame(size_of(*task.gradient));
+    if (tamed == 1) {
+      if (auto sized = check_size(gradients_, *task.gradient); sized.has_error())
+        return failure(task.id, swarm::Direction::kBackward, std::move(sized).error());
+    }
     gradient = {task.gradient->tensor(), got.codec};
+    gradient.scale = static_cast<float>(tamed);
   }
   auto result = stage_->backward(task.id, input->activation, input->tokens, gradient, task.answer);
   if (result.has_error())
     return failure(task.id, swarm::Direction::kBackward, std::move(result).error());
-  if (shape_.is_head) return BackwardOutcome{task.id, std::nullopt};
+  if (shape_.is_head) return BackwardOutcome{task.id, std::nullopt, tamed};
   const PayloadShape shape = payload_shape(task.answer, /*has_tokens=*/false);
   BRIGADE_CHECK(result->size == shape.tensor_bytes(), "a stage answered in another shape");
   const std::uint64_t checksum = payload_checksum(result->view());
-  return BackwardOutcome{task.id,
-                         PayloadData{shape, into_slice(std::move(result).value()), checksum}};
+  return BackwardOutcome{
+      task.id, PayloadData{shape, into_slice(std::move(result).value()), checksum}, tamed};
 }
 
 ComputeOutcome StageWorker::update(const UpdateTask& task) {

@@ -163,6 +163,7 @@ Result<at::Tensor> LocalStage::decode_rows(const Encoded& encoded, const BatchSh
   const std::span<float> out(rows.mutable_data_ptr<float>(),
                              static_cast<std::size_t>(rows.numel()));
   BRIGADE_TRY(decode(encoded.codec, encoded.bytes, out, what));
+  if (encoded.scale != 1) rows.mul_(encoded.scale);
   return rows.to(device_->torch_device(), device_->compute_type());
 }
 

@@ -107,6 +107,7 @@ struct Encoded {
 
   std::span<const std::byte> bytes;
   Codec codec = Codec::kFp32;
+  float scale = 1;  // what is decoded is multiplied by this
 };
 
 struct ForwardResult {

@@ -143,9 +143,9 @@ struct LinkWanted {  // replicas: a micro-batch here is to go there, or comes fr
 };
 struct Misbehaved {  // feeds the peer's score
   NodeId peer;
-  const char* what;       // a literal
-  std::string detail{};   // for people
-  bool is_grave = false;  // one is enough (daemon/members/conduct.hpp)
+  const char* what;      // a literal
+  std::string detail{};  // for people
+  double weight = 1;     // of an ordinary misdeed (daemon/members/conduct.hpp)
 };
 
 using Action = std::variant<Send, Release, RunForward, RunBackward, RunUpdate, RunSnapshot,

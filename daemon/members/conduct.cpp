@@ -13,16 +13,16 @@ double Conduct::score_at(TimePoint now, const Known& known) {
   return known.score * std::exp2(-half_lives);
 }
 
-bool Conduct::note(TimePoint now, const NodeId& peer, const std::string& what, bool is_grave) {
+bool Conduct::note(TimePoint now, const NodeId& peer, const std::string& what, double weight) {
   if (!known_.contains(peer)) make_room(now);
   Known& known = known_[peer];
   if (now < known.quarantined_until) return false;  // it is already
-  known.score = score_at(now, known) + (is_grave ? kTooMuch : 1);
+  known.score = score_at(now, known) + weight;
   known.noted_at = now;
   if (known.score < kTooMuch) return false;
   known.score = 0;
   known.quarantined_until = now + kQuarantine;
-  known.reason = is_grave ? what : fmt::format("it misbehaved too often, last: {}", what);
+  known.reason = weight >= kTooMuch ? what : fmt::format("it misbehaved too often, last: {}", what);
   return true;
 }
 

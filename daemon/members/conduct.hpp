@@ -1,5 +1,5 @@
-// What peers did wrong, and who is not worked with for it: each misdeed counts one, half of it is
-// forgotten after kHalfLife, and whoever comes to kTooMuch, or does a grave one, is quarantined for
+// What peers did wrong, and who is not worked with for it: each misdeed counts its weight, one as a
+// rule; half of it is forgotten after kHalfLife, and whoever comes to kTooMuch is quarantined for
 // kQuarantine with the last misdeed as the reason. The core blames nobody for what an honest node,
 // a lost message or a slow link can cause.
 //
@@ -18,13 +18,13 @@ namespace brigade::daemon {
 class Conduct {
  public:
   static constexpr double kTooMuch = 5;
+  static constexpr double kGrave = kTooMuch;  // what no accident looks like: one is enough
   static constexpr Duration kHalfLife = std::chrono::minutes{1};
   static constexpr Duration kQuarantine = std::chrono::minutes{10};
   static constexpr std::size_t kMostKnown = 1024;
 
-  /// True: with this one it is quarantined. A grave one, which no accident looks like or which
-  /// costs more than the others, is enough alone.
-  bool note(TimePoint now, const NodeId& peer, const std::string& what, bool is_grave = false);
+  /// True: with this one it is quarantined.
+  bool note(TimePoint now, const NodeId& peer, const std::string& what, double weight = 1);
   /// Why a peer is not worked with now; none: it is.
   std::optional<std::string> quarantine_of(TimePoint now, const NodeId& peer) const;
   struct Account {

@@ -150,7 +150,7 @@ void Members::note_state() {
 
 void Members::note_misdeed(const swarm::Misbehaved& misdeed) {
   const NodeId& peer = misdeed.peer;
-  if (has_left_ || !conduct_.note(core_now(), peer, to_string(misdeed), misdeed.is_grave)) return;
+  if (has_left_ || !conduct_.note(core_now(), peer, to_string(misdeed), misdeed.weight)) return;
   const std::string reason = *conduct_.quarantine_of(core_now(), peer);
   report_(Warned{fmt::format(
       "peer {} is quarantined for {} minutes: {}", to_short(peer),

@@ -94,7 +94,7 @@ void Members::answer_member(const Question& question) {
 /// What it gave costs a whole copy to find out, and no accident of the network looks like it: once
 /// is enough.
 void Members::accuse(const NodeId& donor, const std::string& why) {
-  report_(swarm::Misbehaved{donor, "a checkpoint that is not what it says", why, true});
+  report_(swarm::Misbehaved{donor, "a checkpoint that is not what it says", why, Conduct::kGrave});
 }
 
 bool Members::is_quarantined(const NodeId& node) const {

@@ -141,6 +141,7 @@ class FakeStage final : public stage::Stage {
     std::vector<float> values(elements_, 0.0F);
     if (!encoded.bytes.empty())
       BRIGADE_TRY(stage::decode(encoded.codec, encoded.bytes, values, "it"));
+    for (float& value : values) value *= encoded.scale;
     return values;
   }
   Result<stage::Bytes> plus_one(std::vector<float> values, Codec answer,

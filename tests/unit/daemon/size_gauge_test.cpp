@@ -51,6 +51,22 @@ TEST_CASE("what is usual follows training, and nobody drags it away with a few")
   CHECK(dragged.refuse(2000));  // 10 steps of a sixteenth: 1.9 times as large
 }
 
+TEST_CASE("what may honestly explode is brought to the usual size, and counts for what is usual") {
+  SizeGauge gauge = learned(0.5);
+  CHECK(gauge.tame(0.5 * 0.99 * SizeGauge::kMostRatio) == 1);
+  CHECK(gauge.tame(5000) == Approx(0.5 / 5000));
+  CHECK(gauge.tame(1e30) < 1e-29);
+  CHECK(gauge.tame(0) == 1);
+  CHECK(gauge.tame(std::numeric_limits<double>::infinity()) == 1);
+  // One that stays so large is usual in the end.
+  int tamed = 0;
+  while (gauge.tame(5000) < 1) REQUIRE(++tamed < 100);
+  CHECK(tamed > 30);
+
+  SizeGauge knows_nothing;
+  CHECK(knows_nothing.tame(1e30) == 1);
+}
+
 TEST_CASE("zeros say nothing of what is usual, and other weights begin anew") {
   SizeGauge gauge = learned(1);
   for (int i = 0; i < 1000; ++i) CHECK_FALSE(gauge.refuse(0));

@@ -224,7 +224,7 @@ TEST_CASE("a share of another shape, or of values that are none, changes nothing
   CHECK(after.payload.checksum == mine.payload.checksum);
 }
 
-TEST_CASE("a tensor that has exploded is refused, whichever way it comes, and the next is not") {
+TEST_CASE("an activation that has exploded is refused, a gradient brought to the usual size") {
   auto middle = make_worker(1, 3);
   for (int i = 0; i < 40; ++i) {
     expect<ForwardOutcome>(middle.carry_out(ForwardTask{train_id(1), make_activation(4, 7)}));
@@ -234,9 +234,14 @@ TEST_CASE("a tensor that has exploded is refused, whichever way it comes, and th
   const auto forward =
       expect<RejectedOutcome>(middle.carry_out(ForwardTask{train_id(2), make_activation(4e5F, 7)}));
   CHECK(forward.reason.find("exploded") != std::string::npos);
-  const auto backward = expect<RejectedOutcome>(
+  const auto usual = expect<BackwardOutcome>(
+      middle.carry_out(BackwardTask{train_id(1), make_activation(4, 7), make_gradient(2)}));
+  CHECK(usual.tamed == 1);
+  const auto tamed = expect<BackwardOutcome>(
       middle.carry_out(BackwardTask{train_id(1), make_activation(4, 7), make_gradient(2e5F)}));
-  CHECK(backward.direction == swarm::Direction::kBackward);
+  CHECK(tamed.tamed == Approx(1e-5).epsilon(0.01));
+  CHECK(stage::root_mean_square(Codec::kFp32, tamed.gradient->tensor(),
+                                std::uint64_t{kBatch} * kTokens * kWidth) == Approx(2 + 1));
   expect<ForwardOutcome>(middle.carry_out(ForwardTask{train_id(2), make_activation(4, 7)}));
 }
 

@@ -48,7 +48,7 @@ TEST_CASE("what is on a peer's account can be asked") {
   CHECK(conduct.account_of(at({}), node(1)).misdeeds == Approx(2));
   CHECK(conduct.account_of(at(Conduct::kHalfLife), node(1)).misdeeds == Approx(1));
   CHECK(conduct.account_of(at({}), node(1)).quarantined == Duration{});
-  conduct.note(at({}), node(1), "a false copy", true);
+  conduct.note(at({}), node(1), "a false copy", Conduct::kGrave);
   const auto account = conduct.account_of(at(minutes{4}), node(1));
   CHECK(account.misdeeds == 0);
   CHECK(account.quarantined == minutes{6});
@@ -69,7 +69,7 @@ TEST_CASE("a grave misdeed is enough alone, and is the reason") {
   NodeId liar;
   liar.bytes.fill(9);
   const TimePoint now{std::chrono::seconds{5}};
-  CHECK(conduct.note(now, liar, "a checkpoint that is not what it says", true));
+  CHECK(conduct.note(now, liar, "a checkpoint that is not what it says", Conduct::kGrave));
   CHECK(conduct.quarantine_of(now, liar) == "a checkpoint that is not what it says");
 }
 

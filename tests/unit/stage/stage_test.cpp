@@ -105,6 +105,21 @@ TEST_CASE("a backward whose forward was forgotten is computed again from its inp
   CHECK(is_equal(expected, must(stage->backward(id_of(0), input, tokens, gradient))));
 }
 
+TEST_CASE("a gradient is multiplied by the scale that comes with it") {
+  const StageOptions options = middle_stage();
+  const auto stage = must(Stage::make(options));
+  const auto tokens = random_tokens(options, 1);
+  const auto input = random_rows(options, 2);
+  const auto gradient = random_rows(options, 3);
+  Encoded halved = gradient;
+  halved.scale = 0.5F;
+  const Bytes whole = must(stage->backward(id_of(0), input, tokens, gradient));
+  const Bytes half = must(stage->backward(id_of(0), input, tokens, halved));
+  const std::uint64_t elements = whole.size / sizeof(float);
+  CHECK(root_mean_square(Codec::kFp32, half.view(), elements) ==
+        Approx(root_mean_square(Codec::kFp32, whole.view(), elements) / 2));
+}
+
 TEST_CASE("bytes from a peer that do not fit, and values that are not finite, are its fault") {
   const StageOptions options = middle_stage();
   const auto stage = must(Stage::make(options));
