@@ -39,8 +39,20 @@ using PayloadId = StrongInt<struct PayloadIdTag, std::uint64_t>;  // names bytes
 /// Identity of a node: SHA-256 of its Ed25519 public key (SubjectPublicKeyInfo, DER).
 struct NodeId {
   std::array<std::uint8_t, 32> bytes{};
-  auto operator<=>(const NodeId&) const = default;
+  bool operator==(const NodeId& other) const {
+    return first() == other.first() && bytes == other.bytes;
+  }
+  /// As their hexadecimal digits. Nearly always the first eight bytes tell.
+  std::strong_ordering operator<=>(const NodeId& other) const {
+    return first() != other.first() ? first() <=> other.first() : bytes <=> other.bytes;
+  }
   bool is_zero() const { return *this == NodeId{}; }
+  /// The first eight bytes, as a number in the same order.
+  std::uint64_t first() const {
+    std::uint64_t number = 0;
+    for (std::size_t i = 0; i < sizeof number; ++i) number = number << 8 | bytes[i];
+    return number;
+  }
 };
 
 /// 64 lower-case hexadecimal digits.

@@ -37,6 +37,7 @@ struct SimulateFlags {
   std::optional<std::uint64_t> seed;
   bool prints_json = false;
   bool traces = false;
+  bool is_checked = false;
 };
 
 double bytes_of_codec(const std::string& codec) {
@@ -142,28 +143,29 @@ Result<> check_stages(const sim::Plan& plan) {
 }
 
 /// On a terminal, how far it is. Ctrl-C ends the program: there is nothing to save.
-sim::Forecast run(const sim::Plan& plan, bool traces) {
+sim::Forecast run(const sim::Plan& plan, const SimulateFlags& flags) {
   using Clock = std::chrono::steady_clock;
   std::optional<Screen> screen;
-  if (Screen::is_available() && !traces) screen.emplace();
+  if (Screen::is_available() && !flags.traces) screen.emplace();
   catch_interrupts();
   const auto began = Clock::now();
   auto shown = began;
-  auto forecast = sim::forecast(
-      plan,
-      [&](double done) {
-        if (interrupts() > 0) {
-          if (screen) Screen::restore();
-          std::_Exit(static_cast<int>(Exit::kInterrupted));
-        }
-        const auto now = Clock::now();
-        if (!screen || now - shown < kRedraw) return;
-        shown = now;
-        const double passed_s = std::chrono::duration<double>(now - began).count();
-        screen->draw({fmt::format("simulating {:.0f} %, {} to go", 100 * done,
-                                  in_words(done > 0 ? passed_s * (1 - done) / done : 0))});
-      },
-      traces ? stdout : nullptr);
+  sim::ForecastOptions options;
+  options.is_checked = flags.is_checked;
+  options.trace = flags.traces ? stdout : nullptr;
+  options.on_progress = [&](double done) {
+    if (interrupts() > 0) {
+      if (screen) Screen::restore();
+      std::_Exit(static_cast<int>(Exit::kInterrupted));
+    }
+    const auto now = Clock::now();
+    if (!screen || now - shown < kRedraw) return;
+    shown = now;
+    const double passed_s = std::chrono::duration<double>(now - began).count();
+    screen->draw({fmt::format("simulating {:.0f} %, {} to go", 100 * done,
+                              in_words(done > 0 ? passed_s * (1 - done) / done : 0))});
+  };
+  auto forecast = sim::forecast(plan, options);
   if (screen) screen->draw({});
   return forecast;
 }
@@ -177,7 +179,7 @@ Exit simulate(const SimulateFlags& flags) {
   Simulated simulated{*config, to_plan(*config), {}};
   if (const auto checked = check_stages(simulated.plan); !checked)
     return fail(Exit::kFailed, flags.plan + ": " + checked.error().message);
-  simulated.forecast = run(simulated.plan, flags.traces);
+  simulated.forecast = run(simulated.plan, flags);
   if (!simulated.forecast.violation.empty()) {
     std::fputs(simulated.forecast.violation.c_str(), stderr);
     return fail(Exit::kFailed, "a rule of Brigade was broken: please report the lines above");
@@ -209,6 +211,8 @@ void add_simulate(CLI::App& app, Chosen& chosen) {
   command->add_option("--seed", flags->seed, "of what is drawn, instead of the plan's")
       ->type_name("N");
   command->add_flag("--json", flags->prints_json, "one JSON object, the curve in it");
+  command->add_flag("--check", flags->is_checked,
+                    "watch every event by the simulator's rules also with over 500 machines");
   command->add_flag("--trace", flags->traces,
                     "before all else every event and action of every node, for developers");
   command->footer(

@@ -59,15 +59,17 @@ class Forecaster {
     for (std::uint32_t i = 0; i < plan.machines.size(); ++i) add_deaths(i);
   }
 
-  Forecast run(const std::function<void(double)>& on_progress, std::FILE* trace) {
+  Forecast run(const ForecastOptions& wished) {
     RunOptions options;
-    options.live_trace = trace;
+    options.live_trace = wished.trace;
+    options.has_checks =
+        wished.is_checked || wished.trace != nullptr || plan_.machines.size() <= kMostChecked;
     options.most_events = ~std::uint64_t{0};
     const Duration spacing = std::max<Duration>(std::chrono::seconds{1}, plan_.lasts / kMoments);
     options.sample_every = std::min(spacing, kLook);
     options.on_sample = [&](const SwarmSample& sample) {
       const double at_s = to_seconds(sample.at.time_since_epoch());
-      if (on_progress) on_progress(at_s / to_seconds(plan_.lasts));
+      if (wished.on_progress) wished.on_progress(at_s / to_seconds(plan_.lasts));
       if (at_s_.empty() || at_s - at_s_.back() >= to_seconds(spacing)) take(sample);
     };
     const SwarmResult result = sim::run(scenario_, plan_.seed, options);
@@ -314,9 +316,8 @@ std::vector<std::uint32_t> place(const Plan& plan) {
   return stage_of;
 }
 
-Forecast forecast(const Plan& plan, const std::function<void(double)>& on_progress,
-                  std::FILE* trace) {
-  return Forecaster(plan).run(on_progress, trace);
+Forecast forecast(const Plan& plan, const ForecastOptions& options) {
+  return Forecaster(plan).run(options);
 }
 
 }  // namespace brigade::sim

@@ -95,8 +95,14 @@ struct Forecast {
 /// computed.
 std::vector<std::uint32_t> place(const Plan& plan);
 
-/// `on_progress` hears how much of the time has passed, 0 … 1. `trace`: every event and action.
-Forecast forecast(const Plan& plan, const std::function<void(double)>& on_progress = {},
-                  std::FILE* trace = nullptr);
+/// Of more machines no event is checked unless it is wished: that takes a quarter of the time.
+inline constexpr std::size_t kMostChecked = 500;
+
+struct ForecastOptions {
+  std::function<void(double)> on_progress{};  // how much of the time has passed, 0 … 1
+  bool is_checked = false;                    // every event, however many machines
+  std::FILE* trace = nullptr;                 // every event and action
+};
+Forecast forecast(const Plan& plan, const ForecastOptions& options = {});
 
 }  // namespace brigade::sim

@@ -30,7 +30,8 @@ void Link::break_stream() {
       lane.clear();
     }
     pipe.on_wire.reset();
-    pipe.last_arrival = {};
+    pipe.is_due = false;
+    pipe.last_arrival = pipe.busy_until = {};
   }
 }
 
@@ -80,15 +81,22 @@ Link::Schedule Link::send(TimePoint now, std::uint32_t from_end, swarm::Message 
   if (model_.bytes_per_second == 0) {
     return {std::nullopt, fly(now, from_end, std::move(message), comes_twice)};
   }
+  const bool is_alone = !pipe.is_due && now >= pipe.busy_until && bytes <= kPartBytes;
+  if (is_alone) {  // nothing to take turns with: it has left before anybody can look
+    pipe.busy_until = now + wire_time(bytes);
+    return {std::nullopt, fly(pipe.busy_until, from_end, std::move(message), comes_twice)};
+  }
   const Lane lane = lane_of(message);
   pipe.lanes[lane].push_back({std::move(message), bytes, comes_twice});
-  if (pipe.on_wire) return {};
+  if (pipe.is_due) return {};
+  pipe.is_due = true;
+  if (now < pipe.busy_until) return {pipe.busy_until, std::nullopt};
   return {start_part(now, pipe), std::nullopt};
 }
 
 Link::Schedule Link::on_wire_free(TimePoint now, std::uint32_t from_end) {
   Pipe& pipe = pipes_[from_end];
-  BRIGADE_CHECK(pipe.on_wire.has_value());
+  if (!pipe.on_wire) return {start_part(now, pipe), std::nullopt};
   auto& lane = pipe.lanes[*pipe.on_wire];
   Waiting& waiting = lane.front();
   waiting.bytes_left -= pipe.part_bytes;
@@ -107,11 +115,16 @@ std::optional<TimePoint> Link::start_part(TimePoint now, Pipe& pipe) {
     if (pipe.lanes[lane].empty()) continue;
     pipe.on_wire = lane;
     pipe.part_bytes = std::min(pipe.lanes[lane].front().bytes_left, kPartBytes);
-    const Duration takes{static_cast<Duration::rep>(pipe.part_bytes * kNanosecondsASecond /
-                                                    model_.bytes_per_second)};
-    return now + scaled(takes, narrower_);
+    return now + wire_time(pipe.part_bytes);
   }
+  pipe.is_due = false;
   return std::nullopt;
+}
+
+Duration Link::wire_time(std::uint64_t bytes) const {
+  return scaled(
+      Duration{static_cast<Duration::rep>(bytes * kNanosecondsASecond / model_.bytes_per_second)},
+      narrower_);
 }
 
 TimePoint Link::after_stall(TimePoint now, Pipe& pipe) {

@@ -3,8 +3,8 @@
 #pragma once
 
 #include <array>
+#include <boost/container/deque.hpp>
 #include <cstdint>
-#include <deque>
 #include <optional>
 
 #include "base/random.hpp"
@@ -77,11 +77,18 @@ class Link {
     TimePoint at;
     swarm::Message message;
   };
+  // No memory while empty: a swarm has tens of thousands of links, most of them idle.
+  template <class T>
+  using Queue =
+      boost::container::deque<T, void,
+                              boost::container::deque_options_t<boost::container::block_size<8>>>;
   struct Pipe {
     explicit Pipe(std::uint64_t seed) : random(seed) {}
-    std::array<std::deque<Waiting>, kLanes> lanes;  // not on the wire yet
-    std::deque<Delivery> in_flight;
+    std::array<Queue<Waiting>, kLanes> lanes;  // not on the wire yet
+    Queue<Delivery> in_flight;
     std::optional<Lane> on_wire;  // the lane whose first message has a part on the wire
+    TimePoint busy_until;         // … or what was alone on it has left by then
+    bool is_due = false;          // on_wire_free is
     std::uint64_t part_bytes = 0;
     TimePoint last_arrival;
     TimePoint stall_begin, stall_end;  // of the last or next one; both zero: none is drawn yet
@@ -91,6 +98,7 @@ class Link {
   static Lane lane_of(const swarm::Message& message);
   TimePoint after_stall(TimePoint now, Pipe& pipe);
   std::optional<TimePoint> start_part(TimePoint now, Pipe& pipe);
+  Duration wire_time(std::uint64_t bytes) const;
   std::optional<TimePoint> fly(TimePoint now, std::uint32_t from_end, swarm::Message message,
                                bool comes_twice);
 

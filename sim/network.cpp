@@ -33,8 +33,8 @@ void Network::attach(const Edge& edge) {
   const auto& [a, b, model] = edge;
   const auto index = static_cast<std::uint32_t>(lines_.size());
   lines_.push_back({Link(model, a, b, mix_seed(seed_, index)), {a, b}});
-  ports_[a].insert(ports_[a].begin(), Port{index, 0});
-  ports_[b].insert(ports_[b].begin(), Port{index, 1});
+  ports_[a].insert(ports_[a].begin(), Port{index, 0, b});
+  ports_[b].insert(ports_[b].begin(), Port{index, 1, a});
 }
 
 std::uint32_t Network::add(TimePoint now, const Edge& edge) {
@@ -47,7 +47,7 @@ std::uint32_t Network::add(TimePoint now, const Edge& edge) {
 const Network::Port* Network::find(std::uint32_t from, std::uint32_t to) const {
   if (from >= ports_.size()) return nullptr;
   for (const Port& port : ports_[from]) {
-    if (lines_[port.link].hosts[1 - port.end] == to) return &port;
+    if (port.peer == to) return &port;
   }
   return nullptr;
 }

@@ -74,6 +74,7 @@ class Network {
   struct Port {  // of a host: one end of a link
     std::uint32_t link = 0;
     std::uint32_t end = 0;
+    std::uint32_t peer = 0;  // the host at the other end
   };
   const Port* find(std::uint32_t from, std::uint32_t to) const;
   void schedule(const Link::Schedule& schedule, std::uint32_t pipe);

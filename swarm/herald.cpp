@@ -12,7 +12,7 @@ NodeBeacon Herald::about(const Self& self, Offer offer) const {
   beacon.is_ready = self.is_ready;
   beacon.is_draining = self.is_draining;
   beacon.is_leaving = self.is_leaving;
-  beacon.every = beacon_interval_of(shared_.options, self.pace);
+  beacon.every = every_;
   beacon.offer = std::move(offer);
   return beacon;
 }
@@ -24,7 +24,9 @@ void Herald::tell_if_due(TimePoint now, const Self& self, bool may_have_moved) {
   const bool has_path = !offer.path.empty();
   if (std::exchange(had_path_, has_path) != has_path) has_news_ = true;
   if (is_due) {
-    next_ = now + beacon_interval_of(shared_.options, self.pace);
+    const bool has_pace = self.pace > Duration::zero();
+    every_ = beacon_interval_of(shared_.options, has_pace ? self.pace : 2 * every_);
+    next_ = now + every_;
     urgent_ = 0;
   }
   if (!is_due && (!has_news_ || ++urgent_ > kMostUrgent)) return;
@@ -43,7 +45,8 @@ void Herald::tell(TimePoint now, const NodeId& to, const Self& self) {
 }
 
 void Herald::send(TimePoint now, const PeerBook::Peer& to, NodeBeacon beacon) {
-  peers_.fill(now, to.holder.node, beacon);
+  peers_.fill(now, to, beacon);
+  if (to.stage.next() != shared_.options.stage) beacon.offer.path.clear();
   if (to.stage == shared_.options.stage.next()) add_floors(now, to.holder, beacon.floors);
   shared_.actions.push(Send{to.holder.node, std::move(beacon)});
 }

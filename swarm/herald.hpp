@@ -1,10 +1,12 @@
 // When and what a node in a swarm with replicas tells its neighbours of itself.
 //
 // Rules
-// - At an interval that goes by the pace of its machine (beacon_interval_of), and at once when it
-//   says something new that matters: that it is ready, drains or leaves, that there is a way for
-//   micro-batches or none any more, or that somebody is lost for certain, first-hand. Not more
-//   often than kMostUrgent times between two beacons, whatever others make it say.
+// - At an interval that goes by the pace of its machine (beacon_interval_of; while that is not
+//   known, each is twice as long as the last), and at once when it says something new that matters:
+//   that it is ready, drains or leaves, that there is a way for micro-batches or none any more, or
+//   that somebody is lost for certain, first-hand. Not more often than kMostUrgent times between
+//   two beacons, whatever others make it say.
+// - The path that it offers goes to the stage before, which alone can use it.
 // - Floors go down the line, to the stage after: those of heads whose micro-batches the receiver
 //   got from here, and kFloorsInTurn others in turn, so that all are heard in the end. Each says
 //   how long ago its head said so, whichever way it came: what is passed on grows no younger.
@@ -59,6 +61,7 @@ class Herald {
   PeerBook& peers_;
   Relay& relay_;
   TimePoint next_;
+  Duration every_{};  // until then, from the last one on time; zero: none yet
   bool has_news_ = true;
   std::uint32_t urgent_ = 0;
   bool had_path_ = false;                                   // when last looked

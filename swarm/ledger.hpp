@@ -16,9 +16,9 @@
 #pragma once
 
 #include <array>
+#include <boost/container/flat_map.hpp>
 #include <boost/unordered/unordered_flat_map.hpp>
 #include <cstdint>
-#include <map>
 #include <vector>
 
 #include "base/ids.hpp"
@@ -135,7 +135,7 @@ class Ledger {
   std::vector<Entry> entries_;
   std::vector<Slot> free_;
   boost::unordered_flat_map<MicrobatchId, Slot, std::hash<MicrobatchId>> index_;
-  std::map<HeadIndex, HeadAccount> heads_;
+  boost::container::flat_map<HeadIndex, HeadAccount> heads_;
   std::array<std::array<std::uint32_t, kLives>, 2> lives_{};  // by kind and life: open entries
   std::uint64_t uses_ = 0;
   std::uint64_t drawn_ = 0;

@@ -163,7 +163,8 @@ Path Mender::with_next(Slot slot, const std::vector<Holder>& chosen) const {
 }
 
 void Mender::reconsider(TimePoint now, Slot slot) {
-  if (shared_.is_head() || shared_.is_tail() || relay_.may_hold_next(slot)) return;
+  const bool is_bound = relay_.may_hold_next(slot) || relay_.route(slot).is_replanning;
+  if (shared_.is_head() || shared_.is_tail() || is_bound) return;
   const PeerBook::Peer* up = peers_.find(relay_.holder_before(slot).node);
   if (up == nullptr || !up->is_live) return;
   const Duration worth = kWorthTrips * static_cast<int>(relay_.after().value()) * up->round_trip;

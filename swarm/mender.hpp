@@ -13,8 +13,8 @@
 //   Where nobody can have it beyond, the path goes on as the new holder suggests.
 // - Uncertain fate: suspended. The head is told, since it takes no place in the window.
 // - Not only what is lost is replaced: a path is chosen when its micro-batch sets out, and the
-//   queues of the last stages are others when it gets there. Who takes one in looks again, and
-//   proposes a next holder that is free sooner, while its own forward is under way. Worth it: more
+//   queues of the last stages are others when it gets there. Who begins its forward looks
+//   again, and proposes a next holder that is free sooner, while that is under way. Worth it: more
 //   than a quarter of a pace, and than the request takes up and down the path.
 // - A lost head: the holder at stage 1 asks another head to adopt, one at a time.
 // - Requests are repeated, with pauses that double, until the path changes.
@@ -33,7 +33,7 @@ class Mender {
   void on(TimePoint now, const NodeId& from, const PathRequest& request);
   /// Looks after every open micro-batch; after a change of peers, and every beacon interval.
   void tend(TimePoint now);
-  /// It has just come: where it is to go was chosen before it set out, and may have filled up.
+  /// Its forward begins: where it goes next was chosen before it set out, and may have filled up.
   void reconsider(TimePoint now, Slot slot);
   /// Leases: before anything else is done, after a time in which nothing was.
   void expire(TimePoint now);

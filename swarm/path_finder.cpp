@@ -47,8 +47,12 @@ bool PathFinder::gives_nothing(TimePoint now, const PeerBook::Peer& peer) const 
 
 bool PathFinder::is_late(TimePoint now, const Holder& next) const {
   const PeerBook::Peer* peer = peers_.find(next.node);
-  return peer != nullptr && peer->holder == next && gives_nothing(now, *peer) &&
-         back_at_ - record_of(next)->back_at > late_ / 2;  // others went on
+  return peer != nullptr && peer->holder == next && is_late(now, *peer);
+}
+
+bool PathFinder::is_late(TimePoint now, const PeerBook::Peer& peer) const {
+  return gives_nothing(now, peer) &&
+         back_at_ - record_of(peer.holder)->back_at > late_ / 2;  // others went on
 }
 
 void PathFinder::leave_out_greedy(std::vector<Candidate>& all) const {
@@ -67,19 +71,19 @@ std::vector<PathFinder::Candidate> PathFinder::candidates(TimePoint now,
   std::vector<Candidate> all;
   double known = 0;  // mean pace of those that know theirs, for those that do not
   int measured = 0;
-  for (const auto& [node, peer] : peers_.peers()) {
-    const bool is_next = peer.stage == stage_.next() && peer.is_live && peer.is_ready &&
+  peers_.each_at(stage_.next(), [&](const PeerBook::Peer& peer) {
+    const bool is_next = peer.is_live && peer.is_ready &&
                          peer.offer.path.size() == stages_ - stage_.value() - 1 &&
                          peer.offer.path.front() == peer.holder;
-    if (!is_next || peer.holder.instance == except) continue;
-    const auto record = records_.find(peer.holder.instance);
-    if (record != records_.end() && record->second.not_before > now) continue;
-    if (is_late(now, peer.holder)) continue;
+    if (!is_next || peer.holder.instance == except) return;
+    const Record* record = record_of(peer.holder);
+    if (record != nullptr && record->not_before > now) return;
+    if (is_late(now, peer)) return;
     all.push_back({&peer, 0});
-    if (peer.offer.pace <= Duration::zero()) continue;
+    if (peer.offer.pace <= Duration::zero()) return;
     known += seconds(peer.offer.pace);
     ++measured;
-  }
+  });
   const double usual = measured > 0 ? known / measured : 1;
   leave_out_greedy(all);
   double least = std::numeric_limits<double>::max();
@@ -200,7 +204,7 @@ const PeerBook::Peer* PathFinder::choose_head(const MicrobatchId& id, const Hold
 void PathFinder::on_used(TimePoint now, const Holder& next) {
   const std::vector<Candidate> all = candidates(now, 0);
   double total = 0;
-  std::map<std::uint64_t, Record> kept;
+  Records kept;
   for (const Candidate& candidate : all) {
     const std::uint64_t instance = candidate.peer->holder.instance;
     Record& record = kept[instance] = records_[instance];

@@ -22,6 +22,7 @@
 // Cost: linear in the replicas of a stage. Randomness: none.
 #pragma once
 
+#include <boost/container/flat_map.hpp>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -63,6 +64,7 @@ class PathFinder {
   void set_held(TimePoint now, const std::map<std::uint64_t, std::uint32_t>& held);
   /// It has given nothing back for long, while others have.
   bool is_late(TimePoint now, const Holder& next) const;
+  bool is_late(TimePoint now, const PeerBook::Peer& peer) const;
   /// What live replicas of the next stage have, for status.
   std::vector<Given> given(TimePoint now) const;
 
@@ -82,6 +84,7 @@ class PathFinder {
     double rate = 0;    // micro-batches a second
     double wait_s = 0;  // until it would be begun there
   };
+  using Records = boost::container::flat_map<std::uint64_t, Record>;
   static double mean_pace(const std::vector<Candidate>& all);
   const Candidate* best_of(const std::vector<Candidate>& all) const;
   const PeerBook::Peer* opposite() const;
@@ -97,8 +100,8 @@ class PathFinder {
   const PeerBook& peers_;
   Pauses pauses_;
   Duration late_;
-  TimePoint back_at_;                        // from anybody
-  std::map<std::uint64_t, Record> records_;  // by instance; those of candidates
+  TimePoint back_at_;  // from anybody
+  Records records_;    // by instance; those of candidates
 };
 
 }  // namespace brigade::swarm

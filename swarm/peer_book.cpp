@@ -28,6 +28,7 @@ bool PeerBook::on_up(TimePoint now, const Holder& holder, StageIndex stage) {
     peer.came_at = now;
   }
   peer.stage = stage;
+  list_keys();
   peer.is_linked = true;
   peer.heard_at = peer.leased_at = now;
   watched_.erase(holder.instance);
@@ -41,6 +42,7 @@ bool PeerBook::make_room(TimePoint now) {
     const bool is_old = now - peer->second.heard_at > options_.forget_after;
     if (peer->second.is_linked || !is_old) continue;
     peers_.erase(peer);
+    list_keys();
     return true;
   }
   return false;
@@ -53,32 +55,26 @@ TimePoint PeerBook::watched_since(TimePoint now, const Holder& holder) {
 }
 
 void PeerBook::on_down(const NodeId& node) {
-  const auto found = peers_.find(node);
-  if (found == peers_.end()) return;
-  found->second.is_linked = false;
-  set_live(found->second, false);
+  Peer* peer = known(node);
+  if (peer == nullptr) return;
+  peer->is_linked = false;
+  set_live(*peer, false);
 }
 
 void PeerBook::on_heard(TimePoint now, const NodeId& from) {
-  const auto found = peers_.find(from);
-  if (found == peers_.end()) return;
-  found->second.heard_at = now;
-  set_live(found->second, found->second.is_linked && !is_gone(found->second.holder));
-}
-
-bool PeerBook::hears(std::uint64_t instance) const {
-  return std::ranges::any_of(peers_, [instance](const auto& entry) {
-    return entry.second.is_live && entry.second.holder.instance == instance;
-  });
+  Peer* peer = known(from);
+  if (peer == nullptr) return;
+  peer->heard_at = now;
+  if (!peer->is_live) set_live(*peer, peer->is_linked && !is_gone(peer->holder));
 }
 
 void PeerBook::on_beacon(TimePoint now, const NodeId& from, const NodeBeacon& beacon) {
   // What is heard here is not gone, whatever others say; should it be, they will say it again.
   for (const std::uint64_t instance : beacon.gone)
     if (!gone_.contains(instance) && !hears(instance)) note_gone(now, instance);
-  const auto found = peers_.find(from);
-  if (found == peers_.end()) return;
-  Peer& peer = found->second;
+  Peer* sender = known(from);
+  if (sender == nullptr) return;
+  Peer& peer = *sender;
   const bool is_restored = beacon.is_ready && !beacon.is_leaving && !is_gone(peer.holder);
   const bool is_ready = is_restored && !beacon.is_draining;
   has_changed_ = has_changed_ || is_ready != peer.is_ready || is_restored != peer.is_restored ||
@@ -100,11 +96,11 @@ void PeerBook::on_beacon(TimePoint now, const NodeId& from, const NodeBeacon& be
 }
 
 void PeerBook::on_offer(TimePoint now, const NodeId& from, const Offer& offer) {
-  const auto found = peers_.find(from);
-  if (found == peers_.end()) return;
-  has_changed_ = has_changed_ || offer.path.empty() != found->second.offer.path.empty();
-  found->second.offer = offer;
-  found->second.offer_at = now;
+  Peer* peer = known(from);
+  if (peer == nullptr) return;
+  has_changed_ = has_changed_ || offer.path.empty() != peer->offer.path.empty();
+  peer->offer = offer;
+  peer->offer_at = now;
 }
 
 void PeerBook::lose(TimePoint now, std::uint64_t instance) {
@@ -145,8 +141,14 @@ void PeerBook::on_time(TimePoint now, TimePoint expected_at) {
 }
 
 void PeerBook::set_live(Peer& peer, bool is_live) {
-  has_changed_ = has_changed_ || peer.is_live != is_live;
+  if (peer.is_live == is_live) return;
+  has_changed_ = true;
   peer.is_live = is_live;
+  if (is_live) {
+    live_.insert(peer.holder.instance);
+  } else {
+    live_.erase(live_.find(peer.holder.instance));
+  }
 }
 
 bool PeerBook::is_live(const Holder& holder) const {
@@ -154,23 +156,42 @@ bool PeerBook::is_live(const Holder& holder) const {
   return peer != nullptr && peer->holder == holder && peer->is_live;
 }
 
+std::size_t PeerBook::index_of(const NodeId& node) const {
+  if (last_ < peers_.size() && peers_.nth(last_)->first == node) return last_;
+  const auto from = std::ranges::lower_bound(keys_, node.first(), {}, &Key::first);
+  for (auto at = static_cast<std::size_t>(from - keys_.begin());
+       at < keys_.size() && keys_[at].first == node.first(); ++at)
+    if (peers_.nth(at)->first == node) return last_ = at;
+  return peers_.size();
+}
+
+void PeerBook::list_keys() {
+  keys_.clear();
+  for (const auto& [node, peer] : peers_) keys_.push_back({node.first(), peer.stage});
+}
+
+PeerBook::Peer* PeerBook::known(const NodeId& node) {
+  const std::size_t index = index_of(node);
+  return index == peers_.size() ? nullptr : &peers_.nth(index)->second;
+}
+
 const PeerBook::Peer* PeerBook::find(const NodeId& node) const {
-  const auto found = peers_.find(node);
-  return found == peers_.end() ? nullptr : &found->second;
+  const std::size_t index = index_of(node);
+  return index == peers_.size() ? nullptr : &peers_.nth(index)->second;
 }
 
 std::vector<const PeerBook::Peer*> PeerBook::ready_at(StageIndex stage) const {
   std::vector<const Peer*> ready;
-  for (const auto& [node, peer] : peers_) {
-    if (peer.stage == stage && peer.is_live && peer.is_ready) ready.push_back(&peer);
-  }
+  each_at(stage, [&](const Peer& peer) {
+    if (peer.is_live && peer.is_ready) ready.push_back(&peer);
+  });
   return ready;
 }
 
 std::uint32_t PeerBook::linked_at(StageIndex stage) const {
-  return static_cast<std::uint32_t>(std::ranges::count_if(peers_, [stage](const auto& entry) {
-    return entry.second.is_linked && entry.second.stage == stage;
-  }));
+  std::uint32_t linked = 0;
+  each_at(stage, [&](const Peer& peer) { linked += peer.is_linked ? 1 : 0; });
+  return linked;
 }
 
 bool PeerBook::is_forgotten(TimePoint now, const Holder& holder) {
@@ -190,12 +211,10 @@ bool PeerBook::is_lease_over(TimePoint now, const Holder& holder) {
   return now - watched_since(now, holder) >= lasts;
 }
 
-void PeerBook::fill(TimePoint now, const NodeId& to, NodeBeacon& beacon) const {
+void PeerBook::fill(TimePoint now, const Peer& to, NodeBeacon& beacon) const {
   beacon.stamp = now.time_since_epoch();
-  if (const Peer* peer = find(to)) {
-    beacon.echo = peer->stamp;
-    beacon.held = now - peer->stamp_at;
-  }
+  beacon.echo = to.stamp;
+  beacon.held = now - to.stamp_at;
   const std::size_t told = std::min<std::size_t>(gone_order_.size(), limits::kMaxGoneTold);
   beacon.gone.assign(gone_order_.end() - static_cast<std::ptrdiff_t>(told), gone_order_.end());
 }

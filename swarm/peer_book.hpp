@@ -14,6 +14,7 @@
 #pragma once
 
 #include <boost/container/flat_map.hpp>
+#include <boost/container/flat_set.hpp>
 #include <cstdint>
 #include <deque>
 #include <map>
@@ -65,7 +66,9 @@ class PeerBook {
   void on_time(TimePoint now, TimePoint expected_at);
 
   bool is_live(const Holder& holder) const;
-  bool hears(std::uint64_t instance) const;  // a live peer is this one
+  bool hears(std::uint64_t instance) const {  // a live peer is this one
+    return live_.contains(instance);
+  }
   bool is_gone(const Holder& holder) const { return gone_.contains(holder.instance); }
   /// Not heard for so long that it may be treated as gone, see the lease.
   bool is_forgotten(TimePoint now, const Holder& holder);
@@ -73,12 +76,18 @@ class PeerBook {
   /// By node, whatever its instance; null: never met.
   const Peer* find(const NodeId& node) const;
   const Peers& peers() const { return peers_; }
+  /// Calls it with each peer of a stage, in the order of their ids.
+  template <class Callback>
+  void each_at(StageIndex stage, Callback call) const {
+    for (std::size_t i = 0; i < keys_.size(); ++i)
+      if (keys_[i].stage == stage) call(peers_.nth(i)->second);
+  }
   /// Live and ready ones of a stage, in the order of their ids.
   std::vector<const Peer*> ready_at(StageIndex stage) const;
   std::uint32_t linked_at(StageIndex stage) const;
 
   /// A beacon's parts that are about the receiver and about what is gone.
-  void fill(TimePoint now, const NodeId& to, NodeBeacon& beacon) const;
+  void fill(TimePoint now, const Peer& to, NodeBeacon& beacon) const;
   /// Something changed since the last call: who is live or ready, or that one who was met is gone.
   bool take_change();
   /// Since the last call a peer was lost, or somebody of whom this node knows first-hand.
@@ -91,7 +100,18 @@ class PeerBook {
   void set_live(Peer& peer, bool is_live);
 
   Options options_;
+  std::size_t index_of(const NodeId& node) const;  // peers_.size(): never met
+  Peer* known(const NodeId& node);
+  void list_keys();
+
   Peers peers_;
+  struct Key {
+    std::uint64_t first = 0;  // of its id
+    StageIndex stage;
+  };
+  std::vector<Key> keys_;         // of each peer: all that a search reads
+  mutable std::size_t last_ = 0;  // where a node was looked up last: the next question is about it
+  boost::container::flat_multiset<std::uint64_t> live_;  // instances
   std::map<std::uint64_t, TimePoint> gone_;  // by instance: when it last heard this node for sure
   // Holders that were never met, by instance: from when on they are waited for.
   std::map<std::uint64_t, TimePoint> watched_;

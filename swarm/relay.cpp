@@ -103,7 +103,6 @@ void Relay::on(TimePoint now, const NodeId& from, const Forward& message) {
   const bool was_spent = spent_.erase(message.id) > 0;
   const Slot opened = open(now, message.id, message.path);
   routes_[opened].was_spent = was_spent;
-  opened_ = opened;
   Entry& entry = shared_.ledger[opened];
   entry.input = message.payload;
   entry.input_attempt = message.attempt;

@@ -21,6 +21,7 @@
 // - Gradients that were kept over a restart are answered with to whoever asks this instance.
 #pragma once
 
+#include <boost/container/flat_map.hpp>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -115,8 +116,6 @@ class Relay : public Outbox {
   void finish();
   void report(Slot slot, PathReported::Kind kind, StageIndex stage, const char* reason);
 
-  /// Since the last call this one came.
-  std::optional<Slot> take_opened() { return std::exchange(opened_, std::nullopt); }
   /// Since the last call a message brought something: a micro-batch, a gradient, an awaited
   /// receipt.
   bool take_use() { return std::exchange(has_use_, false); }
@@ -127,8 +126,10 @@ class Relay : public Outbox {
   struct HeardFloor {
     Sequence floor;
     TimePoint at;
+    bool is_settled = false;  // what is below was let go, the ledger's account included
   };
-  const std::map<HeadIndex, HeardFloor>& floors() const { return floors_; }
+  using Floors = boost::container::flat_map<HeadIndex, HeardFloor>;
+  const Floors& floors() const { return floors_; }
   Route& route(Slot slot) { return routes_[slot]; }
   bool may_hold_next(Slot slot) const;
   /// The path's head is not the one that drew it.
@@ -186,14 +187,13 @@ class Relay : public Outbox {
   SlotTimers timers_;
   std::vector<Route> routes_;  // by slot
   std::vector<Slot> abandoned_;
-  std::map<HeadIndex, HeardFloor> floors_;
+  Floors floors_;
   std::map<MicrobatchId, Refusal> refusals_;
   std::map<MicrobatchId, std::uint32_t> spent_;  // by this instance, on the path of that revision
   Restored restored_;
   bool is_finished_ = false;
   bool has_trouble_ = false;
   bool has_use_ = false;
-  std::optional<Slot> opened_;
   std::uint64_t repeats_ = 0;
   std::uint64_t duplicates_ = 0;
   std::uint64_t written_off_ = 0;

@@ -59,7 +59,10 @@ void Relay::note_floor(TimePoint at, HeadIndex head, Sequence floor) {
   }
   const auto [known, is_new] = floors_.try_emplace(head, HeardFloor{floor, at});
   if (is_new) return settle_below_floors(head);
-  known->second.floor = std::max(known->second.floor, floor);
+  if (floor > known->second.floor) {
+    known->second.floor = floor;
+    known->second.is_settled = false;
+  }
   known->second.at = std::max(known->second.at, at);
 }
 
@@ -97,15 +100,11 @@ void Relay::settle_below_floors(std::optional<HeadIndex> only) {
     const auto heard = floors_.find(head);
     return heard == floors_.end() || is_own(head) ? Sequence{} : heard->second.floor;
   };
-  const auto settle_head = [&](HeadIndex head) {
-    if (is_own(head)) return;  // it says so itself
+  for (auto& [head, heard] : floors_) {
+    if (heard.is_settled || is_own(head) || (only && head != *only)) continue;
     shared_.ledger.settle_below(head, settled(head));
     restored_.settle_below(head, settled(head), shared_.actions);
-  };
-  if (only) {
-    settle_head(*only);
-  } else {
-    for (const auto& [head, heard] : floors_) settle_head(head);
+    heard.is_settled = !held.contains(head);
   }
   std::erase_if(spent_, [&](const auto& one) {
     const auto& [id, revision] = one;

@@ -136,7 +136,6 @@ class ReplicaCore : public Core {
   template <class AboutMicrobatch>
   void receive(TimePoint now, const NodeId& from, const AboutMicrobatch& message) {
     relay_.on(now, from, message);
-    if (const auto slot = relay_.take_opened()) mender_.reconsider(now, *slot);
   }
   void receive(TimePoint now, const NodeId& from, const PathRequest& message) {
     if (over_ == nullptr) mender_.on(now, from, message);  // who has left adopts nothing
@@ -149,10 +148,11 @@ class ReplicaCore : public Core {
     peers_.on_beacon(now, from, beacon);
     const PeerBook::Peer* peer = peers_.find(from);
     if (peer == nullptr || peer->stage.next() != shared_.options.stage) return;
+    const bool is_at_first = shared_.options.stage == StageIndex{1};
     for (const NodeBeacon::Floor& floor : beacon.floors) {  // down the line alone: old news ends
       // A head that is heard here speaks for itself.
-      const bool is_own = floor.head.value() == peer->holder.instance;
-      if (!is_own && peers_.hears(floor.head.value())) continue;
+      const bool is_of_another = is_at_first && floor.head.value() != peer->holder.instance;
+      if (is_of_another && peers_.hears(floor.head.value())) continue;
       relay_.note_floor(now - floor.age, floor.head, floor.sequence);
     }
   }
@@ -383,6 +383,7 @@ void ReplicaCore::feed_engine(TimePoint now) {
     start_averaging();
     return;
   }
+  if (workbench_.is_forwarding()) mender_.reconsider(now, workbench_.slot());
 }
 
 bool ReplicaCore::start_averaging() {

@@ -56,6 +56,7 @@ class Workbench {
 
   bool is_computing() const { return task_ != Task::kNone; }
   bool is_forwarding() const { return task_ == Task::kForward; }
+  Slot slot() const { return slot_; }  // of the forward or backward
   bool is_restored() const { return is_restored_; }
   /// Right after an update: everything applied is in the weights.
   bool is_at_cut() const { return is_restored_ && accumulated_ == 0; }

@@ -10,6 +10,7 @@ import dataclasses
 import datetime
 import random
 import re
+import shutil
 import signal
 import threading
 import time
@@ -22,6 +23,7 @@ STAGES = 3
 REPLICAS = 2
 PORT = 7070
 LONGEST_PAUSE_S = 10
+FINAL_LOSS_WITHIN_S = 600
 LAST_WORDS = 10  # so many updates at most are written down and not yet told when a kill comes
 
 
@@ -234,6 +236,46 @@ def run_chaos(test, seconds, events, seed, longest_freeze):
         machine.wait_for(lambda s: s["phase"] == "training", 60, f"m{i} training at the end")
     check_account(test, swarm, pulse)
     test.assertLess(pulse.longest, LONGEST_PAUSE_S)
+
+
+def final_loss(test, seed, steps, every):
+    """Of a whole run: the validation loss when all steps are trained; disturbed every so many
+    seconds, never if None."""
+    test.create(seed=seed, steps=steps)
+    swarm = ChaosSwarm(test, seed)
+    swarm.start()
+    heads = [m for i, m in enumerate(swarm.machines) if i % STAGES == 0]
+    events = 0
+    deadline = time.monotonic() + FINAL_LOSS_WITHIN_S
+    while True:
+        if every and sum(m.log.read_bytes().count(b" applied id=") for m in heads) < 0.9 * steps:
+            swarm.disturb(longest_freeze=8)
+            events += 1
+            time.sleep(every)
+        found = [re.findall(r"val_loss=(\S+) .*final=true", m.log.read_text()) for m in heads]
+        losses = [float(loss) for of_one in found for loss in of_one]
+        if losses:
+            break
+        test.assertLess(time.monotonic(), deadline, "not trained in time")
+        time.sleep(0.5)
+    for machine in swarm.machines:
+        machine.kill()
+        shutil.rmtree(machine.home)
+    if swarm.lab:
+        swarm.lab.close()
+    return losses[0], events
+
+
+def compare_losses(test, seeds, steps):
+    """Trained to the end, a swarm that was disturbed has learned as much as others have."""
+    calm = [final_loss(test, seed, steps, every=None)[0] for seed in seeds]
+    print(f"undisturbed: {calm}", flush=True)
+    for seed in seeds:
+        loss, events = final_loss(test, seed, steps, every=3)
+        print(f"seed {seed}: {loss} after {events} events", flush=True)
+        spread = max(calm) - min(calm)
+        test.assertLessEqual(loss, max(calm) + spread)
+        test.assertGreater(events, 4)
 
 
 def run_split(test, seconds):

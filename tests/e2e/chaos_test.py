@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Machines of a swarm are killed, frozen, cut off and restarted, and nothing is lost.
 
-By hand: python3 tests/e2e/chaos_test.py LongChaos.test_ten_minutes, or LongChaos.test_split; SEED=n
-draws other events. Where there is no root no cable is pulled, and there is no split.
+By hand: python3 tests/e2e/chaos_test.py LongChaos.test_ten_minutes, LongChaos.test_final_loss or
+LongChaos.test_split; SEED=n draws other events. Where there is no root no cable is pulled, and
+there is no split.
 """
 
 import os
@@ -11,7 +12,7 @@ import unittest
 
 import harness
 import nat_lab
-from chaos import run_chaos, run_split
+from chaos import compare_losses, run_chaos, run_split
 from machines import SwarmTest
 
 
@@ -25,6 +26,9 @@ class LongChaos(SwarmTest):
     def test_ten_minutes(self):
         run_chaos(self, seconds=600, events=20, seed=int(os.environ.get("SEED", "1")),
                   longest_freeze=20)
+
+    def test_final_loss(self):
+        compare_losses(self, seeds=(1, 2, 3), steps=int(os.environ.get("STEPS", "30000")))
 
     @unittest.skipUnless(nat_lab.can_run(), "needs root, ip and iptables")
     def test_split(self):

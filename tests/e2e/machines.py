@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -21,7 +22,8 @@ vocabulary = {vocabulary}
 train = "{folder}/data/train.bin"
 validation = "{folder}/data/val.bin"
 [run]
-steps = 0
+seed = {seed}
+steps = {steps}
 batch = 4
 context = 32
 checkpoint_every = 50
@@ -36,9 +38,15 @@ class SwarmTest(harness.EndToEndTest):
         super().setUp()
         run = self.brigade("data", "prepare", self.text, "--out", "data", "--validation", "0.1")
         self.assert_ended(run, 0)
+        self.create()
+
+    def create(self, seed=1, steps=0):
+        """Anew: what was created before is gone."""
+        shutil.rmtree(self.folder / "mine", ignore_errors=True)
         manifest = json.loads((self.folder / "data/train.bin.json").read_text())
         (self.folder / "swarm.toml").write_text(
-            SWARM.format(folder=self.folder, vocabulary=manifest["vocabulary"]))
+            SWARM.format(folder=self.folder, vocabulary=manifest["vocabulary"], seed=seed,
+                         steps=steps))
         self.assert_ended(self.brigade("swarm", "create", "swarm.toml", "--out", "mine"), 0)
 
 

@@ -55,13 +55,20 @@ TEST_CASE("bandwidth is shared: the second of two messages waits for the first")
   model.latency = constant(milliseconds{10});
   model.bytes_per_second = 1'000'000;
   Link link = connected(model);
-  auto first = link.send(TimePoint{}, 0, numbered(0), 100'000);
-  CHECK(first.wire == TimePoint{} + milliseconds{100});
-  CHECK_FALSE(first.arrival);
-  CHECK_FALSE(link.send(TimePoint{}, 0, numbered(1), 50'000).wire);
+  const auto first = link.send(TimePoint{}, 0, numbered(0), 100'000);
+  CHECK_FALSE(first.wire);  // alone on the wire: nobody asks when it has left
+  CHECK(first.arrival == TimePoint{} + milliseconds{110});
+  CHECK(link.send(TimePoint{}, 0, numbered(1), 50'000).wire == TimePoint{} + milliseconds{100});
+  CHECK_FALSE(link.send(TimePoint{}, 0, numbered(2), 50'000).wire);
   const auto second = link.on_wire_free(TimePoint{} + milliseconds{100}, 0);
-  CHECK(second.arrival == TimePoint{} + milliseconds{110});
+  CHECK_FALSE(second.arrival);
   CHECK(second.wire == TimePoint{} + milliseconds{150});
+  std::optional<TimePoint> next;
+  CHECK(number_of(link.deliver(0, next)) == 0);
+  CHECK_FALSE(next);
+  const auto third = link.on_wire_free(TimePoint{} + milliseconds{150}, 0);
+  CHECK(third.arrival == TimePoint{} + milliseconds{160});
+  CHECK(third.wire == TimePoint{} + milliseconds{200});
 }
 
 TEST_CASE("the two directions do not share bandwidth") {
@@ -69,7 +76,8 @@ TEST_CASE("the two directions do not share bandwidth") {
   model.bytes_per_second = 1'000'000;
   Link link = connected(model);
   link.send(TimePoint{}, 0, numbered(0), 100'000);
-  CHECK(link.send(TimePoint{}, 1, numbered(1), 100'000).wire == TimePoint{} + milliseconds{100});
+  CHECK(link.send(TimePoint{}, 1, numbered(1), 100'000).arrival ==
+        TimePoint{} + model.latency.base + milliseconds{100});
 }
 
 /// What leaves, in order, when everything was queued behind a first message.
@@ -78,10 +86,13 @@ std::vector<std::size_t> order_of(std::vector<swarm::Message> messages) {
   model.latency = constant(Duration::zero());
   model.bytes_per_second = 1'000'000;
   Link link = connected(model);
-  auto wire = link.send(TimePoint{}, 0, swarm::UpBeacon{}, 10).wire;
-  for (swarm::Message& message : messages) link.send(TimePoint{}, 0, std::move(message), 400'000);
+  std::optional<TimePoint> arrival = link.send(TimePoint{}, 0, swarm::UpBeacon{}, 10).arrival;
+  std::optional<TimePoint> wire;
+  for (swarm::Message& message : messages) {
+    const auto schedule = link.send(TimePoint{}, 0, std::move(message), 400'000);
+    if (schedule.wire) wire = schedule.wire;
+  }
   std::vector<std::size_t> order;
-  std::optional<TimePoint> arrival;
   while (wire) {
     const auto schedule = link.on_wire_free(*wire, 0);
     wire = schedule.wire;

@@ -102,7 +102,7 @@ TEST_CASE("another instance of a node makes the earlier one gone for certain, an
   CHECK_FALSE(rig.book.is_gone(other));
   CHECK(rig.book.is_live(other));
   NodeBeacon beacon;
-  rig.book.fill(rig.now, other.node, beacon);
+  rig.book.fill(rig.now, *rig.book.find(other.node), beacon);
   CHECK(beacon.gone == std::vector<std::uint64_t>{70});
 }
 
