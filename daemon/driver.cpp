@@ -16,8 +16,9 @@ namespace asio = boost::asio;
 
 namespace {
 
-// Of a misdeed: an honest peer whose training blows up for a moment sends a few (size_gauge.hpp),
-// one that sends nothing else comes to too much within 50.
+// Of a misdeed: an honest peer whose training blows up for a moment sends a few (size_gauge.hpp).
+// Who sends 50 within a minute or so comes to too much. That takes ones over 20,000 times as large,
+// since each counts for what is usual; fewer, and smaller ones, do what any nonsense does.
 constexpr double kExplosionWeight = 0.1;
 
 /// The next task of a training, and what must not come after it.

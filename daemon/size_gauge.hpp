@@ -11,7 +11,8 @@
 //   from one micro-batch to the next. Of the 42,611 tensors of a real run (six nodes, three stages,
 //   from the first update on) the farthest was 5.6 times the usual size, one in a thousand 2.4
 //   times.
-// What is smaller does no more than a micro-batch of nonsense: gradients are clipped.
+// What is smaller than usual does no more than a micro-batch of nonsense. (Who gives most of the
+// tensors at a hop, hundreds of tiny ones, moves what is usual: then others' gradients are tamed.)
 //
 // An activation beyond is refused: weights move by a bounded step, and what they compute with them.
 // A gradient may get there honestly: when training blows up for a moment, each layer norm of a

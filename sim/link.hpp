@@ -77,7 +77,7 @@ class Link {
     TimePoint at;
     swarm::Message message;
   };
-  // No memory while empty: a swarm has tens of thousands of links, most of them idle.
+  // No memory until it is used: a swarm has tens of thousands of links, most of them idle.
   template <class T>
   using Queue =
       boost::container::deque<T, void,

@@ -31,7 +31,8 @@ struct Path {
 /// What a node tells the stage before of itself: how soon it could compute one more, and on which
 /// path it would go.
 struct Offer {
-  std::vector<Holder> path;  // from the sender to the tail; empty: it takes nothing new
+  std::vector<Holder> path;  // from the sender to the tail; empty: it takes nothing new, or the
+                             // receiver is not of the stage before
   std::uint32_t queue = 0;   // tasks that wait for its engine
   Duration pace{};           // computing time of one micro-batch; zero: not known yet
 };

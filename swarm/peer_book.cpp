@@ -22,6 +22,7 @@ bool PeerBook::on_up(TimePoint now, const Holder& holder, StageIndex stage) {
   if (known != nullptr && known->holder != holder) lose(now, known->holder.instance);
   Peer& peer = peers_[holder.node];
   if (peer.holder != holder) {
+    set_live(peer, false);
     peer = Peer{};
     peer.holder = holder;
     peer.every = beacon_interval_of(options_, Duration::max());  // until it says so
@@ -32,7 +33,7 @@ bool PeerBook::on_up(TimePoint now, const Holder& holder, StageIndex stage) {
   peer.is_linked = true;
   peer.heard_at = peer.leased_at = now;
   watched_.erase(holder.instance);
-  set_live(peer, true);
+  set_live(peer, !is_gone(holder));
   return true;
 }
 

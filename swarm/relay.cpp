@@ -380,7 +380,8 @@ void Relay::reject(TimePoint now, Slot slot, Direction direction, const std::str
   const Holder& giver = is_forward ? holder_before(slot) : holder_after(slot);
   if (peers_.is_live(giver)) {
     answer(giver.node, entry.id, direction,
-           is_forward ? entry.input_attempt : entry.gradient_attempt, Kind::kRejected);
+           is_forward ? entry.input_attempt : entry.gradient_attempt, Kind::kRejected,
+           is_forward ? offer(now) : Offer{});
     blame(giver.node, "bytes that make no sense", why);
   }
   if (is_forward) {  // as if it had never come

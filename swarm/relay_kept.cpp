@@ -10,6 +10,7 @@ namespace brigade::swarm {
 
 void Relay::take_over(TimePoint now, const Kept& kept) {
   restored_.take_over(now + shared_.options.forget_after, kept, shared_.actions);
+  for (auto& [head, heard] : floors_) heard.is_settled = false;  // heard before this was known
 }
 
 Kept Relay::kept() const {
@@ -101,7 +102,9 @@ void Relay::settle_below_floors(std::optional<HeadIndex> only) {
     return heard == floors_.end() || is_own(head) ? Sequence{} : heard->second.floor;
   };
   for (auto& [head, heard] : floors_) {
-    if (heard.is_settled || is_own(head) || (only && head != *only)) continue;
+    if (is_own(head) || (only && head != *only)) continue;
+    const bool has_account = shared_.ledger.watermark(head) >= heard.floor;  // else given up
+    if (heard.is_settled && has_account) continue;
     shared_.ledger.settle_below(head, settled(head));
     restored_.settle_below(head, settled(head), shared_.actions);
     heard.is_settled = !held.contains(head);

@@ -234,6 +234,7 @@ void ReplicaCore::on(TimePoint now, const RestoreDone& event) {
     keeper_.on_restored(event.checkpoint);
     relay_.take_over(now, event.kept);
     evaluation_.restart(event.checkpoint.position);
+    relay_.set_view({is_open(), load_meter_.pace()});  // its beacon offers a path at once
   }
   herald_.on_news();
 }

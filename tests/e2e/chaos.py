@@ -8,6 +8,7 @@ tell: `applied id=…` is written before anybody else can know of it.
 import collections
 import dataclasses
 import datetime
+import math
 import random
 import re
 import shutil
@@ -270,6 +271,7 @@ def compare_losses(test, seeds, steps):
     """Trained to the end, a swarm that was disturbed has learned as much as others have."""
     calm = [final_loss(test, seed, steps, every=None)[0] for seed in seeds]
     print(f"undisturbed: {calm}", flush=True)
+    test.assertTrue(all(map(math.isfinite, calm)))
     for seed in seeds:
         loss, events = final_loss(test, seed, steps, every=3)
         print(f"seed {seed}: {loss} after {events} events", flush=True)

@@ -71,6 +71,23 @@ TEST_CASE("bandwidth is shared: the second of two messages waits for the first")
   CHECK(third.wire == TimePoint{} + milliseconds{200});
 }
 
+TEST_CASE("what was alone on the wire goes with its stream, and the next one finds it free") {
+  LinkModel model;
+  model.latency = constant(milliseconds{10});
+  model.redial = constant(Duration::zero());
+  model.bytes_per_second = 1'000'000;
+  Link link = connected(model);
+  CHECK(link.send(TimePoint{}, 0, numbered(0), 100'000).arrival);
+  link.break_stream();
+  CHECK(link.lost() == 1);
+  link.drop_end(0);
+  link.drop_end(1);
+  REQUIRE(link.connect(TimePoint{}));
+  REQUIRE(link.bring_up(0, link.generation()));
+  REQUIRE(link.bring_up(1, link.generation()));
+  CHECK(link.send(TimePoint{}, 0, numbered(1), 100'000).arrival == TimePoint{} + milliseconds{110});
+}
+
 TEST_CASE("the two directions do not share bandwidth") {
   LinkModel model;
   model.bytes_per_second = 1'000'000;

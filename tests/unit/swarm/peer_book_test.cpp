@@ -119,6 +119,30 @@ TEST_CASE(
   CHECK(rig.book.is_gone(rig.peer));
 }
 
+TEST_CASE("who said goodbye is not live on a new link either") {
+  Rig rig;
+  NodeBeacon beacon;
+  beacon.is_leaving = true;
+  rig.book.on_beacon(rig.now, rig.peer.node, beacon);
+  rig.book.on_down(rig.peer.node);
+  CHECK(rig.book.on_up(rig.now, rig.peer, StageIndex{1}));
+  CHECK_FALSE(rig.book.is_live(rig.peer));
+  rig.book.on_heard(rig.now, rig.peer.node);
+  CHECK_FALSE(rig.book.is_live(rig.peer));
+  CHECK_FALSE(rig.book.hears(rig.peer.instance));
+}
+
+TEST_CASE("a node at another stage is found there, and nowhere else") {
+  Rig rig;
+  const Holder again{rig.peer.node, 71};
+  CHECK(rig.book.linked_at(StageIndex{1}) == 1);
+  CHECK(rig.book.on_up(rig.now, again, StageIndex{0}));
+  CHECK(rig.book.linked_at(StageIndex{1}) == 0);
+  CHECK(rig.book.linked_at(StageIndex{0}) == 1);
+  CHECK(rig.book.hears(71));
+  CHECK_FALSE(rig.book.hears(70));
+}
+
 TEST_CASE("the lease of a peer that said goodbye ends, even if it goes on talking") {
   Rig rig;
   NodeBeacon beacon;

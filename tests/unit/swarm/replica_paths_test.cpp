@@ -2,6 +2,7 @@
 // it lacks.
 #include <algorithm>
 #include <chrono>
+#include <functional>
 
 #include "tests/unit/swarm/replica_rig.hpp"
 
@@ -22,7 +23,7 @@ void fill_tail(Rig& rig) {
   }
 }
 
-TEST_CASE("who takes a micro-batch in proposes a next holder that is free sooner") {
+TEST_CASE("who begins a forward proposes a next holder that is free sooner") {
   Rig rig;
   fill_tail(rig);
   rig.forward(0, rig.path(rig.tail));
@@ -40,17 +41,36 @@ TEST_CASE("who takes a micro-batch in proposes a next holder that is free sooner
   CHECK(rig.sent<Forward>(rig.other)->path.holders[2] == rig.other);
 }
 
-TEST_CASE("a path is left as it is where another is not worth the question") {
+TEST_CASE("it looks when its forward begins, not while that waits for others") {
   Rig rig;
   rig.forward(0, rig.path(rig.tail));  // nobody's speed is known
-  CHECK(rig.sent<PathRequest>(rig.head) == nullptr);
   fill_tail(rig);
-  Path mended = rig.path(rig.tail);
-  mended.given = 3;  // the tail may have it already
-  rig.forward(1, mended);
+  rig.forward(1, rig.path(rig.tail));
   CHECK(rig.sent<PathRequest>(rig.head) == nullptr);
-  rig.forward(2, rig.path(rig.other));
-  CHECK(rig.sent<PathRequest>(rig.head) == nullptr);
+  rig.handle(ForwardDone{Rig::id(0), Rig::bytes(3000), {}});
+  REQUIRE(rig.did<RunForward>() != nullptr);
+  REQUIRE(rig.sent<PathRequest>(rig.head) != nullptr);
+  CHECK(rig.sent<PathRequest>(rig.head)->id == Rig::id(1));
+}
+
+TEST_CASE("a path is left as it is where another is not worth the question") {
+  const auto asks = [](const std::function<void(Rig&)>& begin) {
+    Rig rig;
+    begin(rig);
+    REQUIRE(rig.did<RunForward>() != nullptr);
+    return rig.sent<PathRequest>(rig.head) != nullptr;
+  };
+  CHECK_FALSE(asks([](Rig& rig) { rig.forward(0, rig.path(rig.tail)); }));  // speeds not known
+  CHECK_FALSE(asks([](Rig& rig) {
+    fill_tail(rig);
+    Path mended = rig.path(rig.tail);
+    mended.given = 3;  // the tail may have it already
+    rig.forward(1, mended);
+  }));
+  CHECK_FALSE(asks([](Rig& rig) {
+    fill_tail(rig);
+    rig.forward(2, rig.path(rig.other));
+  }));
 }
 
 TEST_CASE("what was let go while another path was asked for is not taken on the old one") {
@@ -152,6 +172,46 @@ TEST_CASE("floors go to the stage after, of whom it concerns, and grow no younge
   for (const NodeBeacon::Floor& floor : floors_to(rig.other)) {
     CHECK((floor.head == HeadIndex{100} || floor.age == seconds{5}));
   }
+}
+
+TEST_CASE("while it does not know its pace each beacon comes twice as long after the last") {
+  Rig rig;
+  const TimePoint until = rig.now + seconds{30};
+  TimePoint due = rig.now;
+  std::vector<Duration> told;
+  for (; rig.now < until; rig.now += milliseconds{100}) {
+    rig.handle(Tick{});
+    const auto* beacon = rig.sent<NodeBeacon>(rig.head);
+    if (beacon == nullptr) continue;
+    if (!told.empty()) CHECK(rig.now == due);  // as it said
+    told.push_back(beacon->every);
+    due = rig.now + beacon->every;
+  }
+  REQUIRE(told.size() > 4);
+  for (std::size_t i = 1; i < told.size(); ++i)
+    CHECK(told[i] == std::min<Duration>(2 * told[i - 1], seconds{5}));
+}
+
+TEST_CASE("who has restored offers a path at once, and who refuses bytes offers it still") {
+  Rig rig({}, {}, std::nullopt);
+  rig.handle(RestoreDone{{}, true, Version{}, {}});
+  REQUIRE(rig.sent<NodeBeacon>(rig.head) != nullptr);
+  CHECK(rig.sent<NodeBeacon>(rig.head)->is_ready);
+  CHECK(rig.sent<NodeBeacon>(rig.head)->offer.path.size() == 2);
+  rig.forward(0, rig.path(rig.tail));
+  rig.handle(InputRejected{Rig::id(0), Direction::kForward, "a NaN"});
+  CHECK(rig.answer(rig.head) == Receipt::Kind::kRejected);
+  CHECK(rig.sent<Receipt>(rig.head)->offer.path.size() == 2);
+}
+
+TEST_CASE("the path that it offers goes to the stage before alone") {
+  Rig rig;
+  rig.now += seconds{6};
+  rig.handle(Tick{});
+  REQUIRE(rig.sent<NodeBeacon>(rig.head) != nullptr);
+  REQUIRE(rig.sent<NodeBeacon>(rig.tail) != nullptr);
+  CHECK(rig.sent<NodeBeacon>(rig.head)->offer.path.size() == 2);
+  CHECK(rig.sent<NodeBeacon>(rig.tail)->offer.path.empty());
 }
 
 }  // namespace

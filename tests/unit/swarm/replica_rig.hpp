@@ -23,8 +23,9 @@ struct Rig {
   std::optional<Node> node;
   std::vector<Action> actions;
 
+  /// Restored with what was kept; without that it still restores.
   explicit Rig(const std::function<void(Options&)>& tweak = {}, StartState start = {},
-               Kept kept = {}) {
+               std::optional<Kept> kept = Kept{}) {
     Options options;
     options.has_replicas = true;
     options.self = self.node;
@@ -35,7 +36,7 @@ struct Rig {
     node.emplace(options, std::move(start), now);
     handle(Tick{});
     handle(StartFrom{{options.epoch, 0}});
-    handle(RestoreDone{{}, true, Version{}, std::move(kept)});
+    if (kept) handle(RestoreDone{{}, true, Version{}, std::move(*kept)});
     handle(LinkUp{head.node, StageIndex{0}, head.instance});
     for (const Holder& after : {tail, other}) {
       handle(LinkUp{after.node, StageIndex{2}, after.instance});

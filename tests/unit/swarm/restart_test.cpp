@@ -97,6 +97,23 @@ TEST_CASE("what was kept over a restart goes when its head has closed it") {
   CHECK(rig.answer(rig.head) == Receipt::Kind::kApplied);
 }
 
+TEST_CASE("what its head has closed before it was restored goes too") {
+  Rig rig({}, {}, std::nullopt);
+  NodeBeacon beacon;
+  beacon.is_ready = true;
+  beacon.floors = {{HeadIndex{100}, Sequence{4}}};
+  rig.handle(Received{rig.head.node, beacon});
+  rig.now += std::chrono::seconds{6};
+  rig.handle(Tick{});  // settled as far as it was known
+  rig.handle(RestoreDone{{}, true, Version{}, kept_of(3)});
+  rig.now += std::chrono::seconds{6};
+  rig.handle(Tick{});
+  CHECK(rig.node->status().kept_gradients == 0);
+  rig.handle(Received{rig.head.node, beacon});
+  ask(rig, 3);
+  CHECK(rig.answer(rig.head) == Receipt::Kind::kApplied);
+}
+
 TEST_CASE("what nobody has asked for in time is let go, and that it is applied is remembered") {
   Rig rig([](Options& options) { options.checkpoint_every = 1; }, {}, kept_of(3));
   rig.now += std::chrono::seconds{121};
