@@ -44,6 +44,12 @@ grpc::Slice into_slice(stage::Bytes bytes) {
       data, bytes.size, [](void* pointer) { delete[] static_cast<std::byte*>(pointer); }, data);
 }
 
+Result<> check_size(SizeGauge& gauge, double size) {
+  if (auto refused = gauge.refuse(size))
+    return make_error(ErrorCode::kProtocol, std::move(*refused));
+  return {};
+}
+
 /// A stage's error about what it was given is the sender's; any other is our own failure.
 ComputeOutcome failure(const MicrobatchId& id, swarm::Direction direction, Error error) {
   if (error.code == ErrorCode::kProtocol)
@@ -124,16 +130,10 @@ double StageWorker::size_of(const PayloadData& payload) const {
   return stage::root_mean_square(payload.shape.codec, payload.tensor(), elements);
 }
 
-Result<> StageWorker::check_size(SizeGauge& gauge, const PayloadData& payload) const {
-  if (auto refused = gauge.refuse(size_of(payload)))
-    return make_error(ErrorCode::kProtocol, std::move(*refused));
-  return {};
-}
-
 ComputeOutcome StageWorker::forward(const ForwardTask& task) {
   auto input = decode(task.id, task.input);
   if (input.has_value() && task.input) {
-    if (auto fits = check_size(activations_, *task.input); fits.has_error())
+    if (auto fits = check_size(activations_, size_of(*task.input)); fits.has_error())
       input = std::move(fits).error();
   }
   if (input.has_error())
@@ -161,9 +161,10 @@ ComputeOutcome StageWorker::backward(const BackwardTask& task) {
     const PayloadShape& got = task.gradient->shape;
     const auto fits = check_shape(got, payload_shape(got.codec, /*has_tokens=*/false));
     if (fits.has_error()) return failure(task.id, swarm::Direction::kBackward, fits.error());
-    tamed = gradients_.tame(size_of(*task.gradient));
+    const double size = size_of(*task.gradient);
+    tamed = gradients_.tame(size);
     if (tamed == 1) {
-      if (auto sized = check_size(gradients_, *task.gradient); sized.has_error())
+      if (auto sized = check_size(gradients_, size); sized.has_error())
         return failure(task.id, swarm::Direction::kBackward, std::move(sized).error());
     }
     gradient = {task.gradient->tensor(), got.codec};

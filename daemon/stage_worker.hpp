@@ -57,7 +57,6 @@ class StageWorker {
   };
   Result<Input> decode(const MicrobatchId& id, const std::optional<PayloadData>& payload);
   double size_of(const PayloadData& payload) const;
-  Result<> check_size(SizeGauge& gauge, const PayloadData& payload) const;
   /// Of a tensor in `codec`, at this stage.
   PayloadShape payload_shape(Codec codec, bool has_tokens) const;
   /// Of the parts of the weights that replicas exchange.

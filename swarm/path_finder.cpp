@@ -45,11 +45,6 @@ bool PathFinder::gives_nothing(TimePoint now, const PeerBook::Peer& peer) const 
   return since > late_ && since > kLatePaces * static_cast<int>(record->held) * peer.offer.pace;
 }
 
-bool PathFinder::is_late(TimePoint now, const Holder& next) const {
-  const PeerBook::Peer* peer = peers_.find(next.node);
-  return peer != nullptr && peer->holder == next && is_late(now, *peer);
-}
-
 bool PathFinder::is_late(TimePoint now, const PeerBook::Peer& peer) const {
   return gives_nothing(now, peer) &&
          back_at_ - record_of(peer.holder)->back_at > late_ / 2;  // others went on
@@ -260,12 +255,12 @@ void PathFinder::set_held(TimePoint now, const std::map<std::uint64_t, std::uint
 
 std::vector<Given> PathFinder::given(TimePoint now) const {
   std::vector<Given> all;
-  for (const auto& [node, peer] : peers_.peers()) {
-    if (peer.stage != stage_.next() || !peer.is_live) continue;
+  peers_.each_at(stage_.next(), [&](const PeerBook::Peer& peer) {
+    if (!peer.is_live) return;
     const Record* record = record_of(peer.holder);
-    all.push_back(
-        {node, record == nullptr ? 0 : record->held, peer.offer.pace, is_late(now, peer.holder)});
-  }
+    all.push_back({peer.holder.node, record == nullptr ? 0 : record->held, peer.offer.pace,
+                   is_late(now, peer)});
+  });
   return all;
 }
 

@@ -63,7 +63,6 @@ class PathFinder {
   /// By instance, what is expected from it: the truth, told now and then.
   void set_held(TimePoint now, const std::map<std::uint64_t, std::uint32_t>& held);
   /// It has given nothing back for long, while others have.
-  bool is_late(TimePoint now, const Holder& next) const;
   bool is_late(TimePoint now, const PeerBook::Peer& peer) const;
   /// What live replicas of the next stage have, for status.
   std::vector<Given> given(TimePoint now) const;

@@ -24,6 +24,19 @@ std::vector<std::byte> random_rows(const StageOptions& options, std::uint64_t se
   return {bytes.begin(), bytes.end()};
 }
 
+/// A stage in the middle, and a micro-batch for it.
+struct Middle {
+  const StageOptions options = middle_stage();
+  const std::unique_ptr<Stage> stage = must(Stage::make(options));
+  const std::vector<std::int32_t> tokens = random_tokens(options, 1);
+  const std::vector<std::byte> input = random_rows(options, 2);
+  const std::vector<std::byte> gradient = random_rows(options, 3);
+
+  Bytes backward(const Encoded& with) const {
+    return must(stage->backward(id_of(0), input, tokens, with));
+  }
+};
+
 bool is_equal(const Bytes& left, const Bytes& right) {
   return std::ranges::equal(left.view(), right.view());
 }
@@ -95,26 +108,18 @@ TEST_CASE("a tail that recomputes keeps one forward at most") {
 }
 
 TEST_CASE("a backward whose forward was forgotten is computed again from its input") {
-  const StageOptions options = middle_stage();
-  const auto stage = must(Stage::make(options));
-  const auto tokens = random_tokens(options, 1);
-  const auto input = random_rows(options, 2);
-  const auto gradient = random_rows(options, 3);
-  must(stage->forward(id_of(0), input, tokens, true));
-  const Bytes expected = must(stage->backward(id_of(0), input, tokens, gradient));
-  CHECK(is_equal(expected, must(stage->backward(id_of(0), input, tokens, gradient))));
+  const Middle middle;
+  must(middle.stage->forward(id_of(0), middle.input, middle.tokens, true));
+  const Bytes expected = middle.backward(middle.gradient);
+  CHECK(is_equal(expected, middle.backward(middle.gradient)));
 }
 
 TEST_CASE("a gradient is multiplied by the scale that comes with it") {
-  const StageOptions options = middle_stage();
-  const auto stage = must(Stage::make(options));
-  const auto tokens = random_tokens(options, 1);
-  const auto input = random_rows(options, 2);
-  const auto gradient = random_rows(options, 3);
-  Encoded halved = gradient;
+  const Middle middle;
+  Encoded halved = middle.gradient;
   halved.scale = 0.5F;
-  const Bytes whole = must(stage->backward(id_of(0), input, tokens, gradient));
-  const Bytes half = must(stage->backward(id_of(0), input, tokens, halved));
+  const Bytes whole = middle.backward(middle.gradient);
+  const Bytes half = middle.backward(halved);
   const std::uint64_t elements = whole.size / sizeof(float);
   CHECK(root_mean_square(Codec::kFp32, half.view(), elements) ==
         Approx(root_mean_square(Codec::kFp32, whole.view(), elements) / 2));

@@ -26,6 +26,7 @@ struct Rig {
   PathFinder finder{options, book};
 
   static Holder tail(std::uint32_t number) { return {test::node_id(number), 100ULL + number}; }
+  bool is_late(const Holder& next) const { return finder.is_late(now, *book.find(next.node)); }
   /// Other replicas of its own stage, so many of them with lower ids.
   void know_others(std::uint32_t lower, std::uint32_t higher) {
     for (std::uint32_t i = 0; i < lower + higher; ++i) {
@@ -162,12 +163,12 @@ TEST_CASE("who says that it is the quickest and gives nothing back ends with not
   }
   // What it holds is bounded from the first moment, by what the honest one holds.
   CHECK(of_liar <= 16);
-  CHECK(rig.finder.is_late(rig.now, liar));
-  CHECK_FALSE(rig.finder.is_late(rig.now, honest));
+  CHECK(rig.is_late(liar));
+  CHECK_FALSE(rig.is_late(honest));
   CHECK(rig.finder.choose(rig.now).path.front() == honest);
 
   rig.finder.on_back(rig.now, liar);  // it was only slow
-  CHECK_FALSE(rig.finder.is_late(rig.now, liar));
+  CHECK_FALSE(rig.is_late(liar));
 }
 
 TEST_CASE("what each replica has can be asked") {
@@ -192,12 +193,12 @@ TEST_CASE("nobody is late while nobody gives anything back, nor who is slow by i
   for (const auto number : {11U, 12U}) rig.finder.on_used(rig.now, Rig::tail(number));
   rig.now += std::chrono::seconds{100};
   CHECK_FALSE(rig.finder.choose(rig.now).path.empty());
-  CHECK_FALSE(rig.finder.is_late(rig.now, Rig::tail(11)));  // the tails' fault, perhaps
+  CHECK_FALSE(rig.is_late(Rig::tail(11)));  // the tails' fault, perhaps
   rig.finder.on_back(rig.now, Rig::tail(11));
-  CHECK_FALSE(rig.finder.is_late(rig.now, Rig::tail(12)));
+  CHECK_FALSE(rig.is_late(Rig::tail(12)));
   rig.now += std::chrono::seconds{200};
   rig.finder.on_back(rig.now, Rig::tail(11));
-  CHECK(rig.finder.is_late(rig.now, Rig::tail(12)));
+  CHECK(rig.is_late(Rig::tail(12)));
 }
 
 }  // namespace
